@@ -25,7 +25,7 @@ from orchestrator.database import open_engine, upgrade, writing
 from orchestrator.database.schema import leads
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
-from orchestrator.gateway import LeadFields, Records
+from orchestrator.gateway import Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.leads import LeadStore, lead_key
@@ -183,7 +183,7 @@ def _contenders(place: Place) -> Mapping[str, Contender]:
         await place.plain_redis.delete(lead_key(_id(number)))
 
     async def fenced(number: int) -> None:
-        await ours.change_lead(_id(number), LeadFields({"notes": str(number)}), None)
+        await ours.change_lead(_id(number), {"notes": str(number)}, None)
 
     async def settle(number: int) -> None:
         del number

@@ -7,7 +7,7 @@ docs/decisions/0038-erasing-a-person.md.
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -175,11 +175,7 @@ async def erase_person(runtime: Runtime, email: str, *, dry_run: bool = False) -
             log.info("person.erased", record_id=str(each.result.record_id))
     return Erasure(
         dry_run=dry_run,
-        leads=counts.leads,
-        decisions=counts.decisions,
-        opportunities=counts.opportunities,
-        hand_overs=counts.hand_overs,
-        archived_answers=counts.archived_answers,
+        **asdict(counts),
         cached_answers=len(cached),
         deferred=any(each.deferred for each in written),
         records=[each.result.record_id for each in written],

@@ -17,6 +17,7 @@ from .engine import (
     open_engine,
     reading,
     take_turns,
+    using_engine,
     writing,
 )
 from .migrate import (
@@ -61,5 +62,6 @@ __all__ = [
     "require_current",
     "take_turns",
     "upgrade",
+    "using_engine",
     "writing",
 ]

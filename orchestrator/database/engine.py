@@ -138,6 +138,18 @@ def open_engine(url: str, *, answer_timeout: timedelta | None = ANSWER_TIMEOUT) 
     return _open_postgres(parsed, answer_timeout)
 
 
+@asynccontextmanager
+async def using_engine(
+    url: str, *, answer_timeout: timedelta | None = ANSWER_TIMEOUT
+) -> AsyncIterator[AsyncEngine]:
+    """Open an engine for the length of the block; the arguments are `open_engine`'s."""
+    engine = open_engine(url, answer_timeout=answer_timeout)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
 def _open_sqlite(url: URL) -> AsyncEngine:
     # isolation_level None: the driver opens no transaction of its own; `_begin` does.
     ours: dict[str, Any] = {"isolation_level": None, "async_creator_fn": _connect_sqlite}

@@ -23,9 +23,9 @@ from .engine import (
     SchemaMismatch,
     SchemaTooNew,
     SchemaTooOld,
-    open_engine,
     parse_url,
     reading,
+    using_engine,
     writing,
 )
 
@@ -88,12 +88,11 @@ async def upgrade(url: str) -> SchemaState:
         DatabaseUnavailable: It cannot be reached or is locked.
         ConfigurationError: *url* is not a database URL.
     """
-    engine = open_engine(url, answer_timeout=None)
-    try:
-        async with writing(engine, "migrate its schema") as connection:
-            return await connection.run_sync(upgrade_within)
-    finally:
-        await engine.dispose()
+    async with (
+        using_engine(url, answer_timeout=None) as engine,
+        writing(engine, "migrate its schema") as connection,
+    ):
+        return await connection.run_sync(upgrade_within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +129,11 @@ async def preview_downgrade(url: str, revision: str) -> Downgrade:
     Raises:
         As `downgrade`, but for losses.
     """
-    engine = open_engine(url)
-    try:
+    async with using_engine(url) as engine:
         if _is_missing_file(engine.url):
             raise DowngradeRefused("there is no database at this address")
         async with reading(engine, "count what a downgrade would lose") as connection:
             return await connection.run_sync(_way_back, revision)
-    finally:
-        await engine.dispose()
 
 
 async def downgrade(url: str, revision: str, *, may_lose: bool) -> Downgrade:
@@ -156,14 +152,11 @@ async def downgrade(url: str, revision: str, *, may_lose: bool) -> Downgrade:
         SchemaTooNew: A newer program migrated it, and alone knows the way back.
         DatabaseUnavailable: It cannot be reached or is locked.
     """
-    engine = open_engine(url, answer_timeout=None)
-    try:
+    async with using_engine(url, answer_timeout=None) as engine:
         if _is_missing_file(engine.url):
             raise DowngradeRefused("there is no database at this address")
         async with writing(engine, "take its schema back") as connection:
             return await connection.run_sync(_downgrade_within, revision, may_lose)
-    finally:
-        await engine.dispose()
 
 
 async def current_state(url: str) -> SchemaState:
@@ -173,11 +166,8 @@ async def current_state(url: str) -> SchemaState:
         DatabaseUnavailable: It cannot be reached.
         ConfigurationError: *url* is not a database URL.
     """
-    engine = open_engine(url)
-    try:
+    async with using_engine(url) as engine:
         return await _read_state(engine)
-    finally:
-        await engine.dispose()
 
 
 async def require_current(engine: AsyncEngine) -> None:
@@ -328,12 +318,11 @@ async def grant_to_application(owner_url: str, application_url: str) -> str:
     if not role or role == owner.username or application.database != owner.database:
         problem = "must name the database of DATABASE_URL, and another role than that one"
         raise ConfigurationError((f"DATABASE_OWNER_URL: {problem}",))
-    engine = open_engine(owner_url)
-    try:
-        async with writing(engine, "grant rights to the application's role") as connection:
-            await connection.run_sync(_grant, role, password)
-    finally:
-        await engine.dispose()
+    async with (
+        using_engine(owner_url) as engine,
+        writing(engine, "grant rights to the application's role") as connection,
+    ):
+        await connection.run_sync(_grant, role, password)
     return role
 
 

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from orchestrator.app import load_pipeline
-from orchestrator.database import DatabaseUnavailable, database_time, open_engine
+from orchestrator.database import DatabaseUnavailable, database_time, using_engine
 from orchestrator.doctor import SEE_OTHERS, Diagnosis, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.infra.counters import REFUSED, Counters
@@ -286,15 +286,12 @@ async def _ahead_of_redis(settings: Settings) -> timedelta | None:
 
 async def _ahead_of_database(settings: Settings) -> timedelta | None:
     try:
-        engine = open_engine(settings.database_url.get_secret_value())
+        async with using_engine(settings.database_url.get_secret_value()) as engine:
+            if engine.dialect.name == "sqlite":  # it has the clock of this machine
+                return None
+            return await _ahead_of(partial(database_time, engine))
     except ConfigurationError:
         return None
-    try:
-        if engine.dialect.name == "sqlite":  # it has the clock of this machine
-            return None
-        return await _ahead_of(partial(database_time, engine))
-    finally:
-        await engine.dispose()
 
 
 async def _ahead_of(server: Callable[[], Awaitable[datetime]]) -> timedelta | None:

@@ -7,7 +7,6 @@ from .comparison import COMPARED, DIVERGED, Comparison
 from .dashboard import DashboardMetrics, dashboard_metrics
 from .models import (
     Author,
-    LeadFields,
     LeadListFilter,
     LeadRecord,
     LeadState,
@@ -15,7 +14,6 @@ from .models import (
     NewOpportunity,
     NotStored,
     OpportunityExists,
-    OpportunityFields,
     OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
@@ -33,7 +31,6 @@ __all__ = [
     "Comparison",
     "DashboardMetrics",
     "KeptLead",
-    "LeadFields",
     "LeadListFilter",
     "LeadRecord",
     "LeadState",
@@ -41,7 +38,6 @@ __all__ = [
     "NewOpportunity",
     "NotStored",
     "OpportunityExists",
-    "OpportunityFields",
     "OpportunityHistory",
     "OpportunityListFilter",
     "OpportunityRecord",

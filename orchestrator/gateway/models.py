@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -194,20 +194,6 @@ class Author:
 
 
 UNNAMED: Final = Author()
-
-
-@dataclass(frozen=True, slots=True)
-class LeadFields:
-    """Columns of a lead that change, by their names in the table."""
-
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OpportunityFields:
-    """The same of an opportunity. A new `estado` must be one that it may go to."""
-
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

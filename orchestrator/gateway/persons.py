@@ -6,8 +6,8 @@ docs/decisions/0038-erasing-a-person.md.
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, astuple, dataclass
+from operator import add
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -83,13 +83,7 @@ class RowCounts:
     archived_answers: int = 0
 
     def __add__(self, other: "RowCounts") -> "RowCounts":
-        return RowCounts(
-            self.leads + other.leads,
-            self.decisions + other.decisions,
-            self.opportunities + other.opportunities,
-            self.hand_overs + other.hand_overs,
-            self.archived_answers + other.archived_answers,
-        )
+        return RowCounts(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,23 +211,11 @@ class Persons:
             gone = await remove_leads(connection, versions, now) if versions else {}
             answers = await _drop_answers(connection, purchase_ids)
             erased = ErasedRows(uuid4(), counts + RowCounts(archived_answers=answers))
-            await connection.execute(insert(erasures).values(_record(erased, now)))
+            row = {"id": erased.record_id, **asdict(erased.counts), "erased_at": now}
+            await connection.execute(insert(erasures).values(row))
             return erased, gone
 
         return await self._writes.run("erase a person", keys, work)
-
-
-def _record(erased: ErasedRows, now: datetime) -> dict[str, Any]:
-    counts = erased.counts
-    return {
-        "id": erased.record_id,
-        "leads": counts.leads,
-        "decisions": counts.decisions,
-        "opportunities": counts.opportunities,
-        "hand_overs": counts.hand_overs,
-        "archived_answers": counts.archived_answers,
-        "erased_at": now,
-    }
 
 
 async def _drop_answers(connection: AsyncConnection, purchase_ids: Sequence[str]) -> int:

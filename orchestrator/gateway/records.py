@@ -5,7 +5,7 @@ Every change raises the row's version in the same UPDATE. A deletion leaves its 
 
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -55,7 +55,6 @@ from .models import (
     UNNAMED,
     Amount,
     Author,
-    LeadFields,
     LeadListFilter,
     LeadRecord,
     LeadState,
@@ -64,7 +63,6 @@ from .models import (
     NextStep,
     NotStored,
     OpportunityExists,
-    OpportunityFields,
     OpportunityHistory,
     OpportunityListFilter,
     OpportunityMove,
@@ -216,7 +214,7 @@ class Records:
         self, wanted: LeadListFilter, *, after: PageCursor | None, limit: int
     ) -> Page[LeadRecord]:
         """Return leads from the database, newest first."""
-        statement = LEADS.where(*_lead_conditions(wanted))
+        statement = LEADS.where(*conditions(wanted))
         at = leads.c.imported_at
         return _page(await self._rows(statement, leads, at, after, limit), lead_from_row, limit)
 
@@ -224,7 +222,7 @@ class Records:
         self, wanted: OpportunityListFilter, *, after: PageCursor | None, limit: int
     ) -> Page[OpportunityRecord]:
         """Return opportunities from the database, newest first."""
-        statement = _OPPORTUNITIES.where(*_opportunity_conditions(wanted))
+        statement = _OPPORTUNITIES.where(*conditions(wanted))
         at = opportunities.c.created_at
         rows = await self._rows(statement, opportunities, at, after, limit)
         return _page(rows, opportunity_from_row, limit)
@@ -245,9 +243,9 @@ class Records:
             return list((await connection.execute(ordered)).mappings())
 
     async def change_lead(
-        self, lead_id: UUID, fields: LeadFields, expected: Expected
+        self, lead_id: UUID, fields: Mapping[str, Any], expected: Expected
     ) -> Written[LeadRecord]:
-        """Change a lead and return it.
+        """Change *fields* of a lead, by their columns, and return it.
 
         Raises:
             NotStored: There is none.
@@ -255,13 +253,13 @@ class Records:
         """
 
         async def work(connection: AsyncConnection) -> tuple[LeadRecord, Mapping[str, int]]:
-            values = dict(fields.values)
-            if fields.values.keys() - {"estado"}:
+            values = dict(fields)
+            if fields.keys() - {"estado"}:
                 values["name_at_company"] = None  # the next import finds it out
             await self._change(connection, leads, lead_id, values, expected)
             statement = LEADS.where(leads.c.id == lead_id)
             record = lead_from_row((await connection.execute(statement)).mappings().one())
-            if fields.values.keys() - {"estado"}:
+            if fields.keys() - {"estado"}:
                 await supersede_decisions(connection, {lead_id: record.version - 1})
             return record, {lead_key(lead_id): record.version}
 
@@ -321,11 +319,13 @@ class Records:
     async def change_opportunity(
         self,
         record_id: UUID,
-        fields: OpportunityFields,
+        fields: Mapping[str, Any],
         expected: Expected,
         author: Author = UNNAMED,
     ) -> Written[OpportunityRecord]:
-        """Change an opportunity and return it; a new state is added to its moves by *author*.
+        """Change *fields* of an opportunity, by their columns, and return it.
+
+        A new `estado` must be one that it may go to, and is added to its moves by *author*.
 
         Raises:
             NotStored: There is none.
@@ -334,9 +334,7 @@ class Records:
         """
 
         async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
-            estado = await self._change(
-                connection, opportunities, record_id, fields.values, expected
-            )
+            estado = await self._change(connection, opportunities, record_id, fields, expected)
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
             record = opportunity_from_row((await connection.execute(statement)).mappings().one())
             if record.estado != estado:
@@ -386,9 +384,8 @@ class Records:
         expected: Expected,
     ) -> str:
         """Change the row and return the state that it was in."""
-        row = _check_version(
-            await _lock_row(connection, table, record_id), table, record_id, expected
-        )
+        locked = await _lock_row(connection, table, record_id)
+        row = _check_version(locked, table, record_id, expected)
         estado: str = row["estado"]
         if table is opportunities:
             _check_move(estado, values.get("estado", estado))
@@ -477,45 +474,33 @@ async def _leave_versions(
     await connection.execute(statement, rows)
 
 
-def _lead_conditions(wanted: LeadListFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.estado is not None:
-        conditions.append(leads.c.estado == wanted.estado.value)
-    if wanted.pais is not None:
-        conditions.append(leads.c.country == wanted.pais.upper())
-    if wanted.origen is not None:
-        conditions.append(func.lower(leads.c.source) == wanted.origen.lower())
-    if wanted.correo is not None:
-        # As the index has it.
-        conditions.append(func.lower(func.trim(leads.c.email)) == wanted.correo.lower())
-    if wanted.empresa is not None:
-        conditions.append(
-            func.lower(leads.c.company).contains(wanted.empresa.lower(), autoescape=True)
-        )
-    if wanted.desde is not None:
-        conditions.append(leads.c.imported_at >= wanted.desde)
-    if wanted.hasta is not None:
-        conditions.append(leads.c.imported_at < wanted.hasta)
-    return conditions
+#: What each condition of a `LeadListFilter` asks of a row; an e-mail as the index has it.
+_OF_LEADS: Final[Mapping[str, Callable[[Any], ColumnElement[bool]]]] = {
+    "estado": lambda state: leads.c.estado == state.value,
+    "pais": lambda code: leads.c.country == code.upper(),
+    "origen": lambda source: func.lower(leads.c.source) == source.lower(),
+    "correo": lambda email: func.lower(func.trim(leads.c.email)) == email.lower(),
+    "empresa": lambda part: func.lower(leads.c.company).contains(part.lower(), autoescape=True),
+    "desde": lambda at: leads.c.imported_at >= at,
+    "hasta": lambda at: leads.c.imported_at < at,
+}
+#: The same of an `OpportunityListFilter`.
+_OF_OPPORTUNITIES: Final[Mapping[str, Callable[[Any], ColumnElement[bool]]]] = {
+    "estado": lambda state: opportunities.c.estado == state.value,
+    "lead_id": lambda lead_id: opportunities.c.lead_id == lead_id,
+    "puntuacion_min": lambda score: opportunities.c.score >= score,
+    "moneda": lambda currency: opportunities.c.value_currency == currency,
+    "simulado": opportunities.c.simulated.is_,
+    "desde": lambda at: opportunities.c.created_at >= at,
+    "hasta": lambda at: opportunities.c.created_at < at,
+}
 
 
-def _opportunity_conditions(wanted: OpportunityListFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.estado is not None:
-        conditions.append(opportunities.c.estado == wanted.estado.value)
-    if wanted.lead_id is not None:
-        conditions.append(opportunities.c.lead_id == wanted.lead_id)
-    if wanted.puntuacion_min is not None:
-        conditions.append(opportunities.c.score >= wanted.puntuacion_min)
-    if wanted.moneda is not None:
-        conditions.append(opportunities.c.value_currency == wanted.moneda)
-    if wanted.simulado is not None:
-        conditions.append(opportunities.c.simulated.is_(wanted.simulado))
-    if wanted.desde is not None:
-        conditions.append(opportunities.c.created_at >= wanted.desde)
-    if wanted.hasta is not None:
-        conditions.append(opportunities.c.created_at < wanted.hasta)
-    return conditions
+def conditions(wanted: LeadListFilter | OpportunityListFilter) -> list[ColumnElement[bool]]:
+    """Return what the rows that are *wanted* must meet."""
+    of = _OF_LEADS if isinstance(wanted, LeadListFilter) else _OF_OPPORTUNITIES
+    given = ((condition, getattr(wanted, name)) for name, condition in of.items())
+    return [condition(value) for condition, value in given if value is not None]
 
 
 def _page(rows: list[RowMapping], convert: Any, limit: int) -> Page[Any]:  # noqa: ANN401 - either kind

@@ -22,7 +22,7 @@ from orchestrator.evidence.model import Step
 from orchestrator.evidence.profile import SourceShown
 from orchestrator.evidence.waterfall import Skip, Stop
 from orchestrator.evidence.website import WebsiteChoice
-from orchestrator.gateway import LeadFields, LeadListFilter, LeadRecord, LeadState, NotStored
+from orchestrator.gateway import LeadListFilter, LeadRecord, LeadState, NotStored
 from orchestrator.identity import mention_of
 from orchestrator.infra.bounds import FilledText, Flag, Instant
 from orchestrator.leads import StoredDecision
@@ -71,7 +71,7 @@ _RECORD: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LeadQuery:
+class LeadQuery(LeadListFilter):
     """Which leads are listed: those that meet every condition that is given."""
 
     estado: Annotated[LeadState | None, Query(description="Only in this state.")] = None
@@ -85,12 +85,6 @@ class LeadQuery:
     ] = None
     desde: Annotated[Instant | None, Query(description="Only stored since then.")] = None
     hasta: Annotated[Instant | None, Query(description="Only stored before then.")] = None
-
-    @property
-    def filter(self) -> LeadListFilter:
-        """The same for the store."""
-        names = LeadListFilter.__dataclass_fields__
-        return LeadListFilter(**{name: getattr(self, name) for name in names})
 
 
 class LeadPage(BaseModel):
@@ -112,9 +106,7 @@ async def list_leads(
 
     Pages neither repeat nor skip a lead, also while new ones come.
     """
-    page = await runtime.gateway.records.list_leads(
-        wanted.filter, after=cursor_of(cursor), limit=limit
-    )
+    page = await runtime.gateway.records.list_leads(wanted, after=cursor_of(cursor), limit=limit)
     return LeadPage(leads=page.records, next_cursor=cursor_text(page.after))
 
 
@@ -182,7 +174,7 @@ async def change_lead(
     if "estado" in wanted.model_fields_set:
         values["estado"] = wanted.estado.value
     written = await runtime.gateway.records.change_lead(
-        lead_id, LeadFields(values), expected_versions(if_match)
+        lead_id, values, expected_versions(if_match)
     )
     return answer_written(written)
 

@@ -14,7 +14,6 @@ from orchestrator.gateway import (
     Author,
     DashboardMetrics,
     NewOpportunity,
-    OpportunityFields,
     OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
@@ -119,7 +118,7 @@ class OpportunityChanges(_Given):
         return self
 
     @property
-    def fields(self) -> OpportunityFields:
+    def fields(self) -> dict[str, Any]:
         """The same as columns of the table."""
         columns: dict[str, dict[str, Any]] = {
             "estado": {"estado": self.estado.value},
@@ -132,11 +131,11 @@ class OpportunityChanges(_Given):
             },
         }
         named = (columns[name] for name in sorted(self.model_fields_set - _ABOUT))
-        return OpportunityFields({name: value for each in named for name, value in each.items()})
+        return {name: value for each in named for name, value in each.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class OpportunityQuery:
+class OpportunityQuery(OpportunityListFilter):
     """Which opportunities are listed: those that meet every condition that is given."""
 
     estado: Annotated[OpportunityState | None, Query(description="Only in this state.")] = None
@@ -150,12 +149,6 @@ class OpportunityQuery:
     simulado: Annotated[bool | None, Query(description="Whether it rests on invented data.")] = None
     desde: Annotated[Instant | None, Query(description="Only created since then.")] = None
     hasta: Annotated[Instant | None, Query(description="Only created before then.")] = None
-
-    @property
-    def filter(self) -> OpportunityListFilter:
-        """The same for the store."""
-        names = OpportunityListFilter.__dataclass_fields__
-        return OpportunityListFilter(**{name: getattr(self, name) for name in names})
 
 
 class OpportunityPage(BaseModel):
@@ -180,7 +173,7 @@ async def list_opportunities(
     Pages neither repeat nor skip one, also while new ones come.
     """
     page = await runtime.gateway.records.list_opportunities(
-        wanted.filter, after=cursor_of(cursor), limit=limit
+        wanted, after=cursor_of(cursor), limit=limit
     )
     return OpportunityPage(oportunidades=page.records, next_cursor=cursor_text(page.after))
 

@@ -59,117 +59,81 @@ def idempotency_key(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """A key that is named by its owner's root and a suffix."""
+
+    suffix: str
+
+    def __get__(self, owner: "LaneKeys | JobKeys", _: object = None) -> str:
+        return owner.root + self.suffix
+
+
 class LaneKeys:
     """All keys of one lane."""
 
-    lane: str
+    def __init__(self, lane: str) -> None:
+        self.root = f"{ROOT}lane:{lane}"
 
-    @property
-    def held(self) -> str:
-        """Sorted set of `<job>:<chunk>` that workers hold, by when to look at them (ms)."""
-        return f"{ROOT}lane:{self.lane}:held"
-
-    @property
-    def tenants(self) -> str:
-        """Sorted set of queued tenants, by the instant of their last turn (microseconds)."""
-        return f"{ROOT}lane:{self.lane}:tenants"
-
-    @property
-    def backlog(self) -> str:
-        """Hash: job -> its chunks that no worker holds; `chunks` -> those of all jobs."""
-        return f"{ROOT}lane:{self.lane}:backlog"
-
-    @property
-    def waiting(self) -> str:
-        """Sorted set of jobs with such chunks, by acceptance (ms)."""
-        return f"{ROOT}lane:{self.lane}:waiting"
+    #: Sorted set of `<job>:<chunk>` that workers hold, by when to look at them (ms).
+    held = _Part(":held")
+    #: Sorted set of queued tenants, by the instant of their last turn (microseconds).
+    tenants = _Part(":tenants")
+    #: Hash: job -> its chunks that no worker holds; `chunks` -> those of all jobs.
+    backlog = _Part(":backlog")
+    #: Sorted set of jobs with such chunks, by acceptance (ms).
+    waiting = _Part(":waiting")
 
     def jobs(self, tenant: str) -> str:
         """Return the key of a tenant's queued jobs: sorted set, by acceptance (ms)."""
-        return f"{ROOT}lane:{self.lane}:jobs:{tenant}"
+        return f"{self.root}:jobs:{tenant}"
 
 
-@dataclass(frozen=True, slots=True)
 class JobKeys:
     """All keys of one job."""
 
-    job_id: str
+    def __init__(self, job_id: str) -> None:
+        self.root = f"{ROOT}{job_id}"
 
-    @property
-    def record(self) -> str:
-        """Hash: what was asked for, its state, its tally, the first chunk no worker ever had."""
-        return f"{ROOT}{self.job_id}"
-
-    @property
-    def results(self) -> str:
-        """Hash: item number -> result, JSON."""
-        return f"{ROOT}{self.job_id}:results"
-
-    @property
-    def finished(self) -> str:
-        """Bitmap of finished chunks."""
-        return f"{ROOT}{self.job_id}:finished"
-
-    @property
-    def held(self) -> str:
-        """Set of chunks that workers hold."""
-        return f"{ROOT}{self.job_id}:held"
-
-    @property
-    def returned(self) -> str:
-        """Set of chunks that were handed back unfinished, or whose worker was lost."""
-        return f"{ROOT}{self.job_id}:returned"
-
-    @property
-    def losses(self) -> str:
-        """Hash: chunk -> workers that were lost with it; `f:<chunk>` -> how often it failed."""
-        return f"{ROOT}{self.job_id}:losses"
-
-    @property
-    def begun(self) -> str:
-        """Hash: item number -> how often it was begun, `<number>:step` -> the last step of it."""
-        return f"{ROOT}{self.job_id}:begun"
-
-    @property
-    def timeline(self) -> str:
-        """List of `<ms> <event>`."""
-        return f"{ROOT}{self.job_id}:timeline"
+    #: Hash: what was asked for, its state, its tally, the first chunk no worker ever had.
+    record = _Part("")
+    #: Hash: item number -> result, JSON.
+    results = _Part(":results")
+    #: Bitmap of finished chunks.
+    finished = _Part(":finished")
+    #: Set of chunks that workers hold.
+    held = _Part(":held")
+    #: Set of chunks that were handed back unfinished, or whose worker was lost.
+    returned = _Part(":returned")
+    #: Hash: chunk -> workers that were lost with it; `f:<chunk>` -> how often it failed.
+    losses = _Part(":losses")
+    #: Hash: item number -> how often it was begun, `<number>:step` -> the last step of it.
+    begun = _Part(":begun")
+    #: List of `<ms> <event>`.
+    timeline = _Part(":timeline")
+    #: Bitmap of dead letters that another job has.
+    requeued = _Part(":requeued")
+    #: Bitmap: which of its parent's dead letters a job takes over.
+    failed_items = _Part(":letters")
+    #: String: when each dead letter failed, after how many attempts; 6 bytes an item.
+    failed_at = _Part(":failed_at")
+    #: String: how many rows each item answers, 32 bits each; none where it is one each.
+    row_counts = _Part(":row_counts")
 
     def failed(self, code: str) -> str:
         """Return the key of the bitmap of items that are dead letters with *code*."""
-        return f"{ROOT}{self.job_id}:failed:{code}"
-
-    @property
-    def requeued(self) -> str:
-        """Bitmap of dead letters that another job has."""
-        return f"{ROOT}{self.job_id}:requeued"
-
-    @property
-    def failed_items(self) -> str:
-        """Bitmap: which of its parent's dead letters a job takes over."""
-        return f"{ROOT}{self.job_id}:letters"
-
-    @property
-    def failed_at(self) -> str:
-        """String: when each dead letter failed, after how many attempts; 6 bytes an item."""
-        return f"{ROOT}{self.job_id}:failed_at"
+        return f"{self.root}:failed:{code}"
 
     def items(self, chunk: int) -> str:
         """Return the key of a chunk's items: JSON list of [number, item]."""
-        return f"{ROOT}{self.job_id}:items:{chunk}"
-
-    @property
-    def row_counts(self) -> str:
-        """String: how many rows each item answers, 32 bits each; none where it is one each."""
-        return f"{ROOT}{self.job_id}:row_counts"
+        return f"{self.root}:items:{chunk}"
 
     def rows(self, segment: int) -> str:
         """Return the key of a segment of rows, see `stored`; none where rows are items."""
-        return f"{ROOT}{self.job_id}:rows:{segment}"
+        return f"{self.root}:rows:{segment}"
 
     def chunk_lease(self, chunk: int) -> str:
         """Return the key that holds the token of the worker that has the chunk."""
-        return f"{ROOT}{self.job_id}:claim:{chunk}"
+        return f"{self.root}:claim:{chunk}"
 
 
 #: The numbers that a byte of one of Redis' bitmaps stands for: its highest bit is the first.

@@ -4,8 +4,9 @@ LeadChanged(lead_id)    a judgement is about fields that a lead does not have an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
+from operator import add
 from typing import Annotated, Final, Self
 from uuid import UUID, uuid5
 
@@ -122,11 +123,7 @@ class ImportReport:
     unchanged: int = 0
 
     def __add__(self, other: "ImportReport") -> "ImportReport":
-        return ImportReport(
-            self.new + other.new,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-        )
+        return ImportReport(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)

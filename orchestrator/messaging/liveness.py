@@ -21,15 +21,15 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from time import monotonic
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 from uuid import uuid4
 
-import orjson
 import structlog
+from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -137,7 +137,7 @@ class Workers:
             RedisError, OSError: Redis is unavailable.
         """
         pipe = self._redis.pipeline(transaction=False)
-        pipe.set(f"{ROOT}{beat.id}", orjson.dumps(asdict(beat)), px=self._ttl)
+        pipe.set(f"{ROOT}{beat.id}", _BEAT.dump_json(beat), px=self._ttl)
         pipe.sadd(ALL, beat.id)
         pipe.expire(ALL, LIST_TTL)
         await pipe.execute()
@@ -182,32 +182,15 @@ class Workers:
             return []
 
 
+_BEAT: Final = TypeAdapter(Heartbeat)
+
+
 def _read(text: bytes | str) -> Heartbeat | None:
     """Read a record; None if it is none. One of another version may say more, or less."""
     try:
-        return _beat_in(orjson.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _BEAT.validate_json(text)
+    except ValidationError:
         return None
-
-
-def _beat_in(raw: dict[str, Any]) -> Heartbeat:
-    return Heartbeat(
-        id=raw["id"],
-        name=raw["name"],
-        host=raw["host"],
-        pid=raw["pid"],
-        started_at=datetime.fromisoformat(raw["started_at"]),
-        lanes=tuple(raw["lanes"]),
-        version=raw["version"],
-        profile=raw["profile"],
-        policy=raw["policy"],
-        overruled=tuple(raw["overruled"]),
-        state=WorkerState(raw["state"]),
-        unheard_s=raw["unheard_s"],
-        failing=raw.get("failing", {}),
-        loop_failures=raw.get("loop_failures", {}),
-        clock_ahead_s=raw.get("clock_ahead_s", 0),
-    )
 
 
 class WorkerSelf:

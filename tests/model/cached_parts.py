@@ -26,7 +26,7 @@ from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import cache_outbox, deleted_versions, leads, metadata
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
-from orchestrator.gateway import LeadFields, NotStored, Records
+from orchestrator.gateway import NotStored, Records
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.leads import LeadStore, OnConflict, lead_key
 from tests.model.programs import Ask, Facts, Program
@@ -275,7 +275,7 @@ async def _get(parts: Parts, _: str) -> str:
 
 
 async def _write(parts: Parts, name: str) -> str:
-    fields = LeadFields({"notes": name})
+    fields = {"notes": name}
     try:
         written = await parts.records.change_lead(LEAD.id, fields, None)
     except NotStored:

@@ -21,7 +21,7 @@ import uvloop
 from orchestrator.database import open_engine
 from orchestrator.fence import Fence, Hit, Miss
 from orchestrator.fence.writes import FencedWrites
-from orchestrator.gateway import LeadFields, Records
+from orchestrator.gateway import Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from tests.support.cases import lead
@@ -123,7 +123,7 @@ async def _main(role: str, database: str, redis_url: str, log: Path, plant: str)
                 name = f"{os.getpid()}.{task}.{number}"
                 record_id = lead(random.randrange(LEADS)).id  # noqa: S311 - no secret
                 note("begin", name, record_id, monotonic())
-                written = await records.change_lead(record_id, LeadFields({"notes": name}), None)
+                written = await records.change_lead(record_id, {"notes": name}, None)
                 version = written.result.version
                 note("end", name, monotonic(), version, int(written.deferred))
                 await asyncio.sleep(random.random() / 50)  # noqa: S311 - no secret

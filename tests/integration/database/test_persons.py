@@ -16,12 +16,11 @@ from orchestrator.fence.writes import FencedWrites
 from orchestrator.gateway import (
     Author,
     LeadListFilter,
-    OpportunityFields,
     Persons,
     Records,
     RowCounts,
 )
-from orchestrator.gateway.records import _lead_conditions
+from orchestrator.gateway.records import conditions
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, lead_key, opportunity_id, opportunity_key
 from orchestrator.purchasing import Ledger
@@ -77,7 +76,7 @@ async def store(engine: AsyncEngine, fence: Noting) -> LeadStore:
     records = Records(engine, fence, FencedWrites(engine, fence, utc_now), utc_now)
     its = opportunity_id(OTHER.id)
     moved = Author("luis", f"Lo dijo {ANA}")
-    await records.change_opportunity(its, OpportunityFields({"estado": "en_curso"}), None, moved)
+    await records.change_opportunity(its, {"estado": "en_curso"}, None, moved)
     return store
 
 
@@ -211,11 +210,11 @@ async def test_records_of_erasures_do_not_change(
 
 async def test_a_person_is_found_without_reading_all_leads(engine: AsyncEngine) -> None:
     """By the search of `emasai person`, and by that of `GET /leads?correo=`."""
-    conditions = (
+    each_of = (
         func.lower(func.trim(leads.c.email)) == ANA,
-        *_lead_conditions(LeadListFilter(correo=ANA)),
+        *conditions(LeadListFilter(correo=ANA)),
     )
-    for condition in conditions:
+    for condition in each_of:
         query = select(leads.c.id).where(condition)
         async with reading(engine, "explain a search") as connection:
             text_of = str(query.compile(engine.sync_engine, compile_kwargs={"literal_binds": True}))

@@ -14,7 +14,7 @@ from orchestrator.database.schema import leads
 from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
-from orchestrator.gateway import COMPARED, DIVERGED, Comparison, LeadFields, Records
+from orchestrator.gateway import COMPARED, DIVERGED, Comparison, Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.leads import LeadStore
@@ -60,7 +60,7 @@ async def test_what_the_gateway_caches_does_not_diverge(gateway: Gateway) -> Non
     await gateway.read_twice()
     await gateway.comparison.compare()
     await gateway.read_twice()
-    await gateway.records.change_lead(LEAD.id, LeadFields({"notes": "x"}), None)
+    await gateway.records.change_lead(LEAD.id, {"notes": "x"}, None)
     await gateway.comparison.compare()
 
     await gateway.counters.aclose()

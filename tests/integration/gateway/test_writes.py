@@ -14,7 +14,7 @@ from orchestrator.database.schema import cache_outbox, leads
 from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
-from orchestrator.gateway import LeadFields, Records
+from orchestrator.gateway import Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.leads import LeadStore
@@ -54,7 +54,7 @@ async def _defer_and_repair(server: Valkey, database: str) -> None:
     assert (await records.lead(lead(1).id)).age_s is not None
 
     with standing_still(server):
-        written = await records.change_lead(lead(1).id, LeadFields({"notes": "x"}), None)
+        written = await records.change_lead(lead(1).id, {"notes": "x"}, None)
         meanwhile = await records.lead(lead(1).id)
 
     count = select(func.count()).select_from(cache_outbox)
@@ -65,7 +65,7 @@ async def _defer_and_repair(server: Valkey, database: str) -> None:
     assert await repairs.repair() == 1
     assert await repairs.repair() == 0
     assert (await records.lead(lead(1).id)).version == 2
-    again = await records.change_lead(lead(1).id, LeadFields({"notes": "y"}), frozenset({2}))
+    again = await records.change_lead(lead(1).id, {"notes": "y"}, frozenset({2}))
     assert not again.deferred
     async with reading(engine, "count") as connection:
         assert (await connection.execute(count)).scalar_one() == 0

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.case import Case, Decision, Lead, Pipeline
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
-from orchestrator.gateway import LeadFields, Records
+from orchestrator.gateway import Records
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult, Rejudge
 from orchestrator.handlers.lead import TRIES
 from orchestrator.infra.clock import utc_now
@@ -97,7 +97,7 @@ def change(request: pytest.FixtureRequest, store: LeadStore, records: Records) -
         await store.import_leads([LEAD.model_copy(update={"notes": notes})])
 
     async def patched(notes: str) -> None:
-        await records.change_lead(LEAD.id, LeadFields({"notes": notes}), None)
+        await records.change_lead(LEAD.id, {"notes": notes}, None)
 
     return imported if request.param == "import" else patched
 
