@@ -1,67 +1,31 @@
 """One relational database, embedded or served: opening, transactions, schema, migrations."""
 
-from .engine import (
-    DatabaseForbids,
-    DatabaseFull,
-    DatabaseUnavailable,
-    SchemaMismatch,
-    SchemaTooNew,
-    SchemaTooOld,
-    database_time,
-    first_occurrences,
-    free_rows,
-    in_chunks,
-    insert_into,
-    insert_new,
-    is_among,
-    open_engine,
-    reading,
-    take_turns,
-    using_engine,
-    writing,
-)
-from .migrate import (
-    BASE,
-    DataWouldBeLost,
-    Downgrade,
-    DowngradeRefused,
-    SchemaState,
-    current_state,
-    downgrade,
-    grant_to_application,
-    preview_downgrade,
-    require_current,
-    upgrade,
-)
-
-__all__ = [
-    "BASE",
-    "DataWouldBeLost",
-    "DatabaseForbids",
-    "DatabaseFull",
-    "DatabaseUnavailable",
-    "Downgrade",
-    "DowngradeRefused",
-    "SchemaMismatch",
-    "SchemaState",
-    "SchemaTooNew",
-    "SchemaTooOld",
-    "current_state",
-    "database_time",
-    "downgrade",
-    "first_occurrences",
-    "free_rows",
-    "grant_to_application",
-    "in_chunks",
-    "insert_into",
-    "insert_new",
-    "is_among",
-    "open_engine",
-    "preview_downgrade",
-    "reading",
-    "require_current",
-    "take_turns",
-    "upgrade",
-    "using_engine",
-    "writing",
-]
+from .engine import DatabaseForbids as DatabaseForbids
+from .engine import DatabaseFull as DatabaseFull
+from .engine import DatabaseUnavailable as DatabaseUnavailable
+from .engine import SchemaMismatch as SchemaMismatch
+from .engine import SchemaTooNew as SchemaTooNew
+from .engine import SchemaTooOld as SchemaTooOld
+from .engine import database_time as database_time
+from .engine import first_occurrences as first_occurrences
+from .engine import free_rows as free_rows
+from .engine import in_chunks as in_chunks
+from .engine import insert_into as insert_into
+from .engine import insert_new as insert_new
+from .engine import is_among as is_among
+from .engine import open_engine as open_engine
+from .engine import reading as reading
+from .engine import take_turns as take_turns
+from .engine import using_engine as using_engine
+from .engine import writing as writing
+from .migrate import BASE as BASE
+from .migrate import DataWouldBeLost as DataWouldBeLost
+from .migrate import Downgrade as Downgrade
+from .migrate import DowngradeRefused as DowngradeRefused
+from .migrate import SchemaState as SchemaState
+from .migrate import current_state as current_state
+from .migrate import downgrade as downgrade
+from .migrate import grant_to_application as grant_to_application
+from .migrate import preview_downgrade as preview_downgrade
+from .migrate import require_current as require_current
+from .migrate import upgrade as upgrade

@@ -3,50 +3,27 @@
 Reads go through the cache of the documented keys, writes invalidate it (`orchestrator.fence`).
 """
 
-from .comparison import COMPARED, DIVERGED, Comparison
-from .dashboard import DashboardMetrics, dashboard_metrics
-from .models import (
-    Author,
-    LeadListFilter,
-    LeadRecord,
-    LeadState,
-    MoveRefused,
-    NewOpportunity,
-    NotStored,
-    OpportunityExists,
-    OpportunityHistory,
-    OpportunityListFilter,
-    OpportunityRecord,
-    OpportunityState,
-    PageCursor,
-    VersionMismatch,
-)
-from .persons import KeptLead, Persons, RowCounts
-from .records import Read, Records
-
-__all__ = [
-    "COMPARED",
-    "DIVERGED",
-    "Author",
-    "Comparison",
-    "DashboardMetrics",
-    "KeptLead",
-    "LeadListFilter",
-    "LeadRecord",
-    "LeadState",
-    "MoveRefused",
-    "NewOpportunity",
-    "NotStored",
-    "OpportunityExists",
-    "OpportunityHistory",
-    "OpportunityListFilter",
-    "OpportunityRecord",
-    "OpportunityState",
-    "PageCursor",
-    "Persons",
-    "Read",
-    "Records",
-    "RowCounts",
-    "VersionMismatch",
-    "dashboard_metrics",
-]
+from .comparison import COMPARED as COMPARED
+from .comparison import DIVERGED as DIVERGED
+from .comparison import Comparison as Comparison
+from .dashboard import DashboardMetrics as DashboardMetrics
+from .dashboard import dashboard_metrics as dashboard_metrics
+from .models import Author as Author
+from .models import LeadListFilter as LeadListFilter
+from .models import LeadRecord as LeadRecord
+from .models import LeadState as LeadState
+from .models import MoveRefused as MoveRefused
+from .models import NewOpportunity as NewOpportunity
+from .models import NotStored as NotStored
+from .models import OpportunityExists as OpportunityExists
+from .models import OpportunityHistory as OpportunityHistory
+from .models import OpportunityListFilter as OpportunityListFilter
+from .models import OpportunityRecord as OpportunityRecord
+from .models import OpportunityState as OpportunityState
+from .models import PageCursor as PageCursor
+from .models import VersionMismatch as VersionMismatch
+from .persons import KeptLead as KeptLead
+from .persons import Persons as Persons
+from .persons import RowCounts as RowCounts
+from .records import Read as Read
+from .records import Records as Records

@@ -3,51 +3,24 @@
 The company index, which reads the database, is imported as `orchestrator.identity.index`.
 """
 
-from .company import (
-    MAX_KEY_LENGTH,
-    SURFSENSE_PREFIX,
-    InvalidCompanyName,
-    ParsedName,
-    company_key,
-    domain_key,
-    entry_key,
-    parse_name,
-    step_key,
-)
-from .identify import (
-    MAX_REFINED_LENGTH,
-    Facts,
-    Identity,
-    Mention,
-    as_key,
-    company_domain,
-    company_phone,
-    identify,
-    is_refined,
-    mention_of,
-)
-from .stripping import Form, Removal
-
-__all__ = [
-    "MAX_KEY_LENGTH",
-    "MAX_REFINED_LENGTH",
-    "SURFSENSE_PREFIX",
-    "Facts",
-    "Form",
-    "Identity",
-    "InvalidCompanyName",
-    "Mention",
-    "ParsedName",
-    "Removal",
-    "as_key",
-    "company_domain",
-    "company_key",
-    "company_phone",
-    "domain_key",
-    "entry_key",
-    "identify",
-    "is_refined",
-    "mention_of",
-    "parse_name",
-    "step_key",
-]
+from .company import MAX_KEY_LENGTH as MAX_KEY_LENGTH
+from .company import SURFSENSE_PREFIX as SURFSENSE_PREFIX
+from .company import InvalidCompanyName as InvalidCompanyName
+from .company import ParsedName as ParsedName
+from .company import company_key as company_key
+from .company import domain_key as domain_key
+from .company import entry_key as entry_key
+from .company import parse_name as parse_name
+from .company import step_key as step_key
+from .identify import MAX_REFINED_LENGTH as MAX_REFINED_LENGTH
+from .identify import Facts as Facts
+from .identify import Identity as Identity
+from .identify import Mention as Mention
+from .identify import as_key as as_key
+from .identify import company_domain as company_domain
+from .identify import company_phone as company_phone
+from .identify import identify as identify
+from .identify import is_refined as is_refined
+from .identify import mention_of as mention_of
+from .stripping import Form as Form
+from .stripping import Removal as Removal

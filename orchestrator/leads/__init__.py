@@ -4,48 +4,27 @@ The sales agent is told of each opportunity at least once: the transaction that 
 its outbox row.
 """
 
-from .models import (
-    Imported,
-    ImportReport,
-    LeadChanged,
-    LeadFilter,
-    LeadStatus,
-    OnConflict,
-    Opportunity,
-    Recorded,
-    StoredDecision,
-    drafting,
-    lead_key,
-    opportunity_id,
-    opportunity_key,
-)
-from .outbox import HandOver, HandOverState, Outbox, OutboxRelay, Webhook, open_webhook
-from .store import LeadStore
-from .versions import Move, add_moves, next_versions, supersede_decisions
-
-__all__ = [
-    "HandOver",
-    "HandOverState",
-    "ImportReport",
-    "Imported",
-    "LeadChanged",
-    "LeadFilter",
-    "LeadStatus",
-    "LeadStore",
-    "Move",
-    "OnConflict",
-    "Opportunity",
-    "Outbox",
-    "OutboxRelay",
-    "Recorded",
-    "StoredDecision",
-    "Webhook",
-    "add_moves",
-    "drafting",
-    "lead_key",
-    "next_versions",
-    "open_webhook",
-    "opportunity_id",
-    "opportunity_key",
-    "supersede_decisions",
-]
+from .models import Imported as Imported
+from .models import ImportReport as ImportReport
+from .models import LeadChanged as LeadChanged
+from .models import LeadFilter as LeadFilter
+from .models import LeadStatus as LeadStatus
+from .models import OnConflict as OnConflict
+from .models import Opportunity as Opportunity
+from .models import Recorded as Recorded
+from .models import StoredDecision as StoredDecision
+from .models import drafting as drafting
+from .models import lead_key as lead_key
+from .models import opportunity_id as opportunity_id
+from .models import opportunity_key as opportunity_key
+from .outbox import HandOver as HandOver
+from .outbox import HandOverState as HandOverState
+from .outbox import Outbox as Outbox
+from .outbox import OutboxRelay as OutboxRelay
+from .outbox import Webhook as Webhook
+from .outbox import open_webhook as open_webhook
+from .store import LeadStore as LeadStore
+from .versions import Move as Move
+from .versions import add_moves as add_moves
+from .versions import next_versions as next_versions
+from .versions import supersede_decisions as supersede_decisions

@@ -4,32 +4,16 @@ Watches are durable in SQL; Redis only says quickly which of them are due. Any w
 tick, and any number of them: each watch is enqueued once a period.
 """
 
-from .model import (
-    EVERY_MAX,
-    EVERY_MIN,
-    RunEnd,
-    Watch,
-    WatchKind,
-    evidence_digest,
-    new_rule,
-    new_watch,
-    watch_id,
-)
-from .scheduler import Scheduler
-from .watches import DueSet, RefreshPolicy, Watches
-
-__all__ = [
-    "EVERY_MAX",
-    "EVERY_MIN",
-    "DueSet",
-    "RefreshPolicy",
-    "RunEnd",
-    "Scheduler",
-    "Watch",
-    "WatchKind",
-    "Watches",
-    "evidence_digest",
-    "new_rule",
-    "new_watch",
-    "watch_id",
-]
+from .model import EVERY_MAX as EVERY_MAX
+from .model import EVERY_MIN as EVERY_MIN
+from .model import RunEnd as RunEnd
+from .model import Watch as Watch
+from .model import WatchKind as WatchKind
+from .model import evidence_digest as evidence_digest
+from .model import new_rule as new_rule
+from .model import new_watch as new_watch
+from .model import watch_id as watch_id
+from .scheduler import Scheduler as Scheduler
+from .watches import DueSet as DueSet
+from .watches import RefreshPolicy as RefreshPolicy
+from .watches import Watches as Watches

@@ -5,79 +5,44 @@
 `evidence`, `runs`, `verbs`, and the functions of `seller`.
 """
 
-from orchestrator.surfsense.account import SurfSenseAccount, Workspace
-from orchestrator.surfsense.errors import (
-    AccessDenied,
-    AnswerLost,
-    EnrichmentError,
-    MalformedAnswer,
-    NotSent,
-    PermanentEnrichmentError,
-    RateLimited,
-    RequestRejected,
-    RunInterrupted,
-    RunUnknown,
-    ServiceUnavailable,
-    SourceRefused,
-    TransientEnrichmentError,
-    from_record,
-    to_record,
-)
-from orchestrator.surfsense.evidence import evidence_from, is_simulated
-from orchestrator.surfsense.http import Http, Reply, SendGuard, guarded, open_http, send_guard
-from orchestrator.surfsense.pace import Breaker, Pace, PaceState, Rate, Turn
-from orchestrator.surfsense.seller import (
-    Accepted,
-    Ambiguous,
-    Answer,
-    EnrichSeller,
-    Found,
-    NotFound,
-    Seller,
-    retry_after_s,
-)
-from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
-
-__all__ = [
-    "Accepted",
-    "AccessDenied",
-    "Ambiguous",
-    "Answer",
-    "AnswerLost",
-    "Breaker",
-    "EnrichSeller",
-    "EnrichmentError",
-    "Found",
-    "Http",
-    "MalformedAnswer",
-    "NotFound",
-    "NotSent",
-    "Pace",
-    "PaceState",
-    "PermanentEnrichmentError",
-    "Rate",
-    "RateLimited",
-    "Reply",
-    "RequestRejected",
-    "RunInterrupted",
-    "RunTimeouts",
-    "RunUnknown",
-    "Seller",
-    "SendGuard",
-    "ServiceUnavailable",
-    "SourceRefused",
-    "SurfSenseAccount",
-    "TransientEnrichmentError",
-    "Turn",
-    "Workspace",
-    "WorkspaceApi",
-    "WorkspaceSeller",
-    "evidence_from",
-    "from_record",
-    "guarded",
-    "is_simulated",
-    "open_http",
-    "retry_after_s",
-    "send_guard",
-    "to_record",
-]
+from orchestrator.surfsense.account import SurfSenseAccount as SurfSenseAccount
+from orchestrator.surfsense.account import Workspace as Workspace
+from orchestrator.surfsense.errors import AccessDenied as AccessDenied
+from orchestrator.surfsense.errors import AnswerLost as AnswerLost
+from orchestrator.surfsense.errors import EnrichmentError as EnrichmentError
+from orchestrator.surfsense.errors import MalformedAnswer as MalformedAnswer
+from orchestrator.surfsense.errors import NotSent as NotSent
+from orchestrator.surfsense.errors import PermanentEnrichmentError as PermanentEnrichmentError
+from orchestrator.surfsense.errors import RateLimited as RateLimited
+from orchestrator.surfsense.errors import RequestRejected as RequestRejected
+from orchestrator.surfsense.errors import RunInterrupted as RunInterrupted
+from orchestrator.surfsense.errors import RunUnknown as RunUnknown
+from orchestrator.surfsense.errors import ServiceUnavailable as ServiceUnavailable
+from orchestrator.surfsense.errors import SourceRefused as SourceRefused
+from orchestrator.surfsense.errors import TransientEnrichmentError as TransientEnrichmentError
+from orchestrator.surfsense.errors import from_record as from_record
+from orchestrator.surfsense.errors import to_record as to_record
+from orchestrator.surfsense.evidence import evidence_from as evidence_from
+from orchestrator.surfsense.evidence import is_simulated as is_simulated
+from orchestrator.surfsense.http import Http as Http
+from orchestrator.surfsense.http import Reply as Reply
+from orchestrator.surfsense.http import SendGuard as SendGuard
+from orchestrator.surfsense.http import guarded as guarded
+from orchestrator.surfsense.http import open_http as open_http
+from orchestrator.surfsense.http import send_guard as send_guard
+from orchestrator.surfsense.pace import Breaker as Breaker
+from orchestrator.surfsense.pace import Pace as Pace
+from orchestrator.surfsense.pace import PaceState as PaceState
+from orchestrator.surfsense.pace import Rate as Rate
+from orchestrator.surfsense.pace import Turn as Turn
+from orchestrator.surfsense.seller import Accepted as Accepted
+from orchestrator.surfsense.seller import Ambiguous as Ambiguous
+from orchestrator.surfsense.seller import Answer as Answer
+from orchestrator.surfsense.seller import EnrichSeller as EnrichSeller
+from orchestrator.surfsense.seller import Found as Found
+from orchestrator.surfsense.seller import NotFound as NotFound
+from orchestrator.surfsense.seller import Seller as Seller
+from orchestrator.surfsense.seller import retry_after_s as retry_after_s
+from orchestrator.surfsense.workspace import RunTimeouts as RunTimeouts
+from orchestrator.surfsense.workspace import WorkspaceApi as WorkspaceApi
+from orchestrator.surfsense.workspace import WorkspaceSeller as WorkspaceSeller
