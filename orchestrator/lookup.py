@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from secrets import randbits
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -50,6 +51,8 @@ from orchestrator.purchasing import (
 
 #: Names that are looked up side by side.
 AT_ONCE: Final = 50
+#: Of the number that a lookup without a job has in place of an item's: exact in every JSON.
+ITEM_BITS: Final = 53
 
 #: Calls a lookup, perhaps again.
 Retried = Callable[[Callable[[], Awaitable[Report]]], Awaitable[Report]]
@@ -101,8 +104,9 @@ async def look_up_all(
             if terms.deadline is not None and runtime.clock() >= terms.deadline:
                 return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
             try:
-                # Each with its own count of tries.
-                return await retried(lambda: handler(mention.text, replace(context, tries=Tries())))
+                # Each with its own count of tries, and a number by which its purchases are known.
+                own = replace(context, tries=Tries(), item=randbits(ITEM_BITS))
+                return await retried(lambda: handler(mention.text, own))
             except NotNow as unavailable:
                 return unavailable
 

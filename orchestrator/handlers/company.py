@@ -8,7 +8,7 @@ import asyncio
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -46,8 +46,25 @@ from orchestrator.purchasing import (
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, watch_id
 from orchestrator.surfsense import TransientEnrichmentError
 
-from .explanation import Explanation, explain, explain_ambiguity, explain_given_up, reported
-from .result import CompanyResult, ItemStatus, again_of, named, own_key, provenance, tally_of
+from .explanation import (
+    POSTPONING,
+    Explanation,
+    explain,
+    explain_ambiguity,
+    explain_given_up,
+    reported,
+)
+from .result import (
+    CompanyResult,
+    ItemStatus,
+    JsonObject,
+    again_of,
+    named,
+    own_key,
+    provenance,
+    tally_of,
+    tally_of_failure,
+)
 
 #: Lookups of one item before its failure is its result.
 TRIES = 3
@@ -108,17 +125,42 @@ class CompanyHandler:
             self._enricher.count_repeats(enrichment, context.rows - 1)
             return report_of(mention, enrichment)
 
-        def fail(why: Explanation) -> Report:
-            key = None if company is None else company.key
-            return report_of_failure(mention, why, company_key=key)
+        async def fail(why: Explanation) -> Report:
+            if company is None:
+                return report_of_failure(mention, why)
+            spent = await self._enricher.spent_on(company, context.job_id, context.item)
+            return report_of_failure(mention, replace(why, spent=spent), company_key=company.key)
 
         return await reported(work(), fail), enrichment
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
-        """Return the report of a company that is not worked on any more."""
-        del context
+        """Return the report of a company that is not worked on any more.
+
+        Raises:
+            NotNow: The database is unavailable.
+        """
         mention = Mention.of(item)
-        return report_of_failure(mention, explain_given_up(why), company_key=own_key(mention))
+        ending = await explain_end(self._enricher, mention, context, why)
+        return report_of_failure(mention, ending, company_key=own_key(mention))
+
+
+async def explain_end(
+    enricher: Enricher, mention: Mention, context: JobContext, why: GivenUp
+) -> Explanation:
+    """Return why an item is not worked on any more, with what an earlier worker has spent on it.
+
+    Raises:
+        NotNow: A backend is unavailable.
+    """
+    explanation = explain_given_up(why)
+    if context.item is None or own_key(mention) is None:
+        return explanation
+    try:
+        company = await enricher.identify(mention)
+        spent = await enricher.spent_on(company, context.job_id, context.item)
+    except POSTPONING as error:
+        raise NotNow(str(error)) from error
+    return replace(explanation, spent=spent)
 
 
 async def enrich_patiently(
@@ -195,7 +237,10 @@ def report_of_failure(
     company_key: str | None = None,
 ) -> Report:
     """Return what a job keeps of a company that could not be enriched, and of *why*."""
-    found = {"company_key": company_key} if enrichment is None else provenance(enrichment)
+    found: JsonObject = {"company_key": company_key, "cost_micros": why.spent.cost_micros}
+    tally = tally_of_failure(why.status, why.spent)
+    if enrichment is not None:
+        found, tally = provenance(enrichment), tally_of(why.status, enrichment)
     result = CompanyResult(
         status=why.status,
         **named(mention),
@@ -207,7 +252,7 @@ def report_of_failure(
     )
     return Report(
         result.model_dump(mode="json", exclude_defaults=True),
-        tally_of(why.status, enrichment),
+        tally,
         again_of(why.status, enrichment),
         why.failure,
     )

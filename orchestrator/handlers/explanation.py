@@ -5,7 +5,7 @@ or company it is, why, and whether a retry is worth it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -35,6 +35,7 @@ from orchestrator.purchasing import (
     RefreshRefused,
     Scope,
     ShuttingDown,
+    Spent,
     UnreadableRecord,
     scope_of,
 )
@@ -67,13 +68,15 @@ NAMED = 4
 class Explanation:
     """How an item ends that could not be worked on.
 
-    `uncertain_micros` is what a purchase may have cost whose answer was lost.
+    `uncertain_micros` is what a purchase may have cost whose answer was lost, `spent` what was
+    bought for it before it failed.
     """
 
     status: ItemStatus
     code: str
     reason: Localized
     uncertain_micros: int = 0
+    spent: Spent = field(default_factory=Spent)
 
     @property
     def failure(self) -> str | None:
@@ -81,23 +84,26 @@ class Explanation:
         return self.code if self.status is ItemStatus.FAILED else None
 
 
-async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], Report]) -> Report:
+async def reported(
+    work: Awaitable[Report], otherwise: Callable[[Explanation], Awaitable[Report]]
+) -> Report:
     """Return the report of *work*, or the one that *otherwise* makes of its failure.
 
     Raises:
         NotNow: A backend is unavailable, or the process ends.
     """
     try:
-        return await work
-    except NotNow:
-        raise
+        try:
+            return await work
+        except (NotNow, *POSTPONING):
+            raise
+        except Exception as error:
+            explanation = explain(error)
+            if explanation.code == DeadLetter.INTERNAL_ERROR:
+                log.exception("item.failed")
+            return await otherwise(explanation)
     except POSTPONING as error:
         raise NotNow(str(error)) from error
-    except Exception as error:
-        explanation = explain(error)
-        if explanation.code == DeadLetter.INTERNAL_ERROR:
-            log.exception("item.failed")
-        return otherwise(explanation)
 
 
 def explain(error: Exception) -> Explanation:

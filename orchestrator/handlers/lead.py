@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Pipeline, Verdict
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.evidence.profile import EVIDENCE
-from orchestrator.handlers.company import enrich_patiently
+from orchestrator.handlers.company import enrich_patiently, explain_end
 from orchestrator.handlers.explanation import (
     KEEPS_CHANGING,
     Explanation,
@@ -27,6 +27,7 @@ from orchestrator.handlers.result import (
     own_key,
     provenance,
     tally_of,
+    tally_of_failure,
 )
 from orchestrator.identity import Mention, mention_of
 from orchestrator.identity.index import CompanyIndex
@@ -184,8 +185,8 @@ class _Subject:
         self.lead = await store.lead(lead_id)
         return self.lead
 
-    async def give_up(self, store: LeadStore, why: GivenUp) -> LeadResult:
-        """Return the result of a lead that is not worked on any more.
+    async def read_last(self, store: LeadStore) -> Lead | None:
+        """Read a lead that is not worked on any more.
 
         Raises:
             NotNow: The database is unavailable.
@@ -195,7 +196,7 @@ class _Subject:
         except DatabaseUnavailable as error:
             raise NotNow(str(error)) from error
         self.company_key = None if lead is None else own_key(mention_of(lead))
-        return self.failed(explain_given_up(why))
+        return lead
 
     def failed(self, why: Explanation, enrichment: Enrichment | None = None) -> LeadResult:
         """Return the result of a lead that was not judged, and why."""
@@ -207,7 +208,7 @@ class _Subject:
             reason=why.reason,
             candidates=() if enrichment is None else enrichment.candidates,
             uncertain_micros=why.uncertain_micros,
-            **self._provenance(enrichment),
+            **self._provenance(enrichment, why.spent.cost_micros),
         )
 
     def judged(self, lead: Lead, judged: Judged, recorded: Recorded, version: str) -> LeadResult:
@@ -230,14 +231,14 @@ class _Subject:
             **self._provenance(judged.enrichment),
         )
 
-    def _provenance(self, enrichment: Enrichment | None) -> dict[str, Any]:
+    def _provenance(self, enrichment: Enrichment | None, cost_micros: int = 0) -> dict[str, Any]:
         if enrichment is None:
-            return {"company_key": self.company_key}
+            return {"company_key": self.company_key, "cost_micros": cost_micros}
         return provenance(enrichment) | {"purchase_id": enrichment.purchase_id}
 
 
 async def _while_it_changes(
-    judge: Callable[[], Awaitable[Report]], otherwise: Callable[[Explanation], Report]
+    judge: Callable[[], Awaitable[Report]], otherwise: Callable[[Explanation], Awaitable[Report]]
 ) -> Report:
     """Return the report of *judge*, which reads a lead: again where the lead changes meanwhile.
 
@@ -249,7 +250,7 @@ async def _while_it_changes(
     for _ in range(TRIES):
         with suppress(LeadChanged):
             return await judge()
-    return otherwise(KEEPS_CHANGING)
+    return await otherwise(KEEPS_CHANGING)
 
 
 class LeadHandler:
@@ -274,14 +275,19 @@ class LeadHandler:
             NotNow: Redis or the database is unavailable.
         """
         subject = _Subject(item)
+        company: Resolved | None = None
 
-        def fail(why: Explanation) -> Report:
-            return _report(subject.failed(why))
+        async def fail(why: Explanation) -> Report:
+            if company is not None:
+                spent = await self._enricher.spent_on(company, context.job_id, context.item)
+                why = replace(why, spent=spent)
+            return _report_of_failure(subject, why)
 
         async def work() -> Report:
+            nonlocal company
             lead = await subject.read(self._store)
             if lead is None:
-                return fail(UNKNOWN_LEAD)
+                return _report_of_failure(subject, UNKNOWN_LEAD)
             company = await self._enricher.identify(mention_of(lead))
             subject.company_key = company.key
             return await self._judge(subject, lead, company, context)
@@ -294,8 +300,11 @@ class LeadHandler:
         Raises:
             NotNow: The database is unavailable.
         """
-        del context
-        return _report(await _Subject(item).give_up(self._store, why))
+        subject, ending = _Subject(item), explain_given_up(why)
+        lead = await subject.read_last(self._store)
+        if lead is not None:
+            ending = await explain_end(self._enricher, mention_of(lead), context, why)
+        return _report_of_failure(subject, ending)
 
     async def _judge(
         self, subject: _Subject, lead: Lead, company: Resolved, context: JobContext
@@ -353,7 +362,7 @@ class Rejudge:
         async def work() -> Report:
             return _rejudge_report(await self.judge(item, before=context.accepted_at, store=True))
 
-        def fail(why: Explanation) -> Report:
+        async def fail(why: Explanation) -> Report:
             return _rejudge_report(_not_judged(_Subject(item).failed(why)))
 
         return await reported(_while_it_changes(work, fail), fail)
@@ -365,7 +374,9 @@ class Rejudge:
             NotNow: The database is unavailable.
         """
         del context
-        return _rejudge_report(_not_judged(await _Subject(item).give_up(self._store, why)))
+        subject = _Subject(item)
+        await subject.read_last(self._store)
+        return _rejudge_report(_not_judged(subject.failed(explain_given_up(why))))
 
     async def judge(
         self, item: Item, *, before: datetime | None = None, store: bool = False
@@ -463,6 +474,11 @@ def _report(
     failure = result.code if result.status is ItemStatus.FAILED else None
     tally = tally_of(result.status, enrichment, decision)
     return Report(result.model_dump(mode="json"), tally, failure=failure)
+
+
+def _report_of_failure(subject: _Subject, why: Explanation) -> Report:
+    tally = tally_of_failure(why.status, why.spent)
+    return Report(subject.failed(why).model_dump(mode="json"), tally, failure=why.failure)
 
 
 def _rejudge_report(result: RejudgedLead) -> Report:

@@ -27,6 +27,7 @@ from orchestrator.purchasing import (
     EnrichmentStatus,
     EvidenceReader,
     EvidenceReference,
+    Spent,
     repeated_source,
     subject_of,
 )
@@ -186,6 +187,12 @@ def tally_of(
         return _tally(status, None, 0, 0, code)
     cost, saved = enrichment.cost_micros, enrichment.saved_micros
     return _tally(status, enrichment.source, cost, saved, code, _further_purchases(enrichment))
+
+
+def tally_of_failure(status: ItemStatus, spent: Spent) -> Mapping[str, int]:
+    """Return what an item that has failed adds to its job's tally."""
+    tally = _tally(status, None, 0, 0, None, spent.purchases)
+    return {**tally, "spent_micros": spent.cost_micros} if spent.cost_micros else tally
 
 
 def _further_purchases(enrichment: Enrichment) -> int:

@@ -348,8 +348,9 @@ class ChunkWork:
         return await self._given_up(number, item, rows, why)
 
     async def _given_up(self, number: int, item: Item, rows: int, why: GivenUp) -> bool:
+        context = replace(self._job.context, item=number)
         try:
-            report = await self._handler.give_up(item, self._job.context, why)
+            report = await self._handler.give_up(item, context, why)
         except (NotNow, StoreUnavailable) as later:
             return self._postpone(number, later)
         except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on

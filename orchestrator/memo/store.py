@@ -17,6 +17,7 @@ connection has written it; one that is missing lies on a server that is not the 
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -405,6 +406,20 @@ class Records:
     async def discard(self, left: LeftRecord) -> None:
         """Remove a record that was found, unless another one has been written since."""
         await self.drop(Keys(left.key), left.record["written_by"], body=left.body)
+
+    async def of(self, entries: Sequence[str]) -> list[JsonObject]:
+        """Return the records of *entries* that are there, and can be read.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+        """
+        with store_errors("read records"):
+            stored = await self._redis.mget([Keys(entry).record for entry in entries])
+        found = []
+        for each in cast("list[bytes | None]", stored):
+            with suppress(ValueError):
+                found += [] if each is None else [decode_record(each)]
+        return found
 
     async def left(self, *, for_at_least: timedelta, limit: int) -> list[LeftRecord]:
         """Return records written *for_at_least* ago, the oldest first.

@@ -14,7 +14,7 @@ from orchestrator.purchasing.archive import (
     archived_outcome,
     archived_steps,
 )
-from orchestrator.purchasing.books import Books
+from orchestrator.purchasing.books import Books, Spent
 from orchestrator.purchasing.budget import (
     SOFT_SHARE,
     Account,
@@ -108,6 +108,7 @@ __all__ = [
     "Rules",
     "Scope",
     "ShuttingDown",
+    "Spent",
     "StepOffers",
     "StepShown",
     "StepTaken",

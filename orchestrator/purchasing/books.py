@@ -5,10 +5,11 @@ what was paid, whatever happens in between.
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import structlog
 
@@ -27,6 +28,13 @@ from orchestrator.surfsense import Answer, AnswerLost, MalformedAnswer, Seller, 
 log = structlog.get_logger(__name__)
 
 _MS = timedelta(milliseconds=1)
+
+
+class Spent(NamedTuple):
+    """What so many `purchases` have cost."""
+
+    cost_micros: int = 0
+    purchases: int = 0
 
 
 class Books:
@@ -188,6 +196,48 @@ class Books:
             await self._budget.settle(
                 f"{entry.purchase_id}!", 0, difference, accounts, is_new=False
             )
+
+    async def spent_on(
+        self,
+        company_key: str,
+        bought_for: tuple[str | None, int],
+        lost: Mapping[str, PurchaseRecord],
+    ) -> Spent:
+        """Return what the ledger has for one item of a job.
+
+        Args:
+            company_key: The company of the item.
+            bought_for: The job and the item's number.
+            lost: What was bought about the company without an answer: see `lost_purchases`.
+
+        Raises:
+            DatabaseUnavailable: The ledger or the archive cannot be read.
+        """
+        job_id, _ = bought_for
+        entries = [
+            each
+            for each in await self.ledger.purchases_of(company_key)
+            if each.job_id == job_id and not each.is_uncertain
+        ]
+        answers = await self.archive.of([each.purchase_id for each in entries])
+        own = {id_ for id_, each in lost.items() if each.request.billing.bought_for == bought_for}
+        own |= {
+            id_
+            for id_, each in answers.items()
+            if each.payload.get("bought_for") == list(bought_for)
+        }
+        paid = [each.cost_micros for each in entries if each.purchase_id in own]
+        return Spent(sum(paid), len(paid))
+
+    async def cost_of(self, record: PurchaseRecord) -> int:
+        """Return what *record*'s attempt has cost for certain, by the ledger.
+
+        Raises:
+            DatabaseUnavailable: The ledger cannot be read.
+        """
+        entries = await self.ledger.purchases_of(record.request.company_key)
+        ours = (each for each in entries if each.purchase_id == record.ledger_id)
+        return sum(each.cost_micros for each in ours if not each.is_uncertain)
 
     async def resolve_as_free(self, record: PurchaseRecord) -> None:
         """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.

@@ -19,9 +19,10 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source, StillLoading
+from orchestrator.purchasing.books import Spent
 from orchestrator.purchasing.budget import BudgetExhausted
 from orchestrator.purchasing.costs import ReuseStatistics, Served
-from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
+from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, lost_purchases
 from orchestrator.purchasing.outcome import (
     Enrichment,
     EnrichmentStatus,
@@ -242,6 +243,22 @@ class Enricher:
             with contextlib.suppress(AnswerLost, MalformedAnswer):
                 return await look_up()
         return None
+
+    async def spent_on(self, company: Resolved, job_id: str | None, item: int | None) -> Spent:
+        """Return what was bought about *company* for one item of a job, by whichever worker.
+
+        Of a purchase whose price is uncertain, nothing.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable.
+        """
+        if item is None:
+            return Spent()
+        keys = [entry_key(company.key), domain_key(company.key)]
+        if self._research is not None:
+            keys += await self._research.entry_keys(company.key)
+        lost = lost_purchases(await self._memo.records.of(keys))
+        return await self._purchaser.books.spent_on(company.key, (job_id, item), lost)
 
     def abandon(self, company_key: str) -> bool:
         """Stop the purchase of *company_key*, if no caller of this process waits for it.

@@ -20,6 +20,8 @@ whatever has become of its lease. After that the next leader, or the sweeper, re
                seller honours its Idempotency-Key, or a person asks for another purchase
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -315,6 +317,17 @@ class PurchaseRecord:
             run_id=self.run_id,
             refresh=billing.refresh,
         )
+
+
+def lost_purchases(stored: Iterable[JsonObject]) -> dict[str, PurchaseRecord]:
+    """Return those of the *stored* records that are LOST, by ledger id; skip unreadable ones."""
+    lost: dict[str, PurchaseRecord] = {}
+    for each in stored:
+        with suppress(UnreadableRecord):
+            record = PurchaseRecord.from_json(each)
+            if record.stage is Stage.LOST:
+                lost[record.ledger_id] = record
+    return lost
 
 
 class FirstStep(StrEnum):

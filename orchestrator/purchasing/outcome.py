@@ -215,11 +215,10 @@ def enrichment_of(
         ]
         if mine:
             source = Source.BOUGHT
-        price = sum(each["cost_micros"] for each in made)
+        others = [each for each in made if each not in mine and not each.get("failure")]
         paid_micros = sum(each["cost_micros"] for each in mine)
-        unpaid = tuple(
-            (each["purchase_id"], each["cost_micros"]) for each in made if each not in mine
-        )
+        price = paid_micros + sum(each["cost_micros"] for each in others)
+        unpaid = tuple((each["purchase_id"], each["cost_micros"]) for each in others)
     return Enrichment(
         company_key=company_key,
         status=status,

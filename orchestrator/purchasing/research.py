@@ -30,7 +30,7 @@ from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.costs import Costs
-from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
+from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, lost_purchases
 from orchestrator.purchasing.purchase import Purchaser, buy_apart
 from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.steps import (
@@ -160,7 +160,7 @@ class Research:
                     raise
                 log.info("research.step_failed", step=chosen.step.value, reason=error.code)
                 failed = failed or error
-                taken[chosen.step] = StepTaken(chosen.step, failure=error.code)
+                taken[chosen.step] = await self._failed_step(request, chosen.step, error.code)
         if failed is not None and all(each.failure for each in taken.values()):
             raise failed
         steps = tuple(taken.values())
@@ -212,6 +212,27 @@ class Research:
             kept = {step: each.answer for step, each in taken.items()}
             foreign -= await asyncio.to_thread(steps_about, subject, kept)
         return {step: each for step, each in taken.items() if step not in foreign}
+
+    async def _failed_step(self, request: PurchaseRequest, step: Step, failure: str) -> StepTaken:
+        """Return a step that has brought nothing, with what it has cost."""
+        stored = await self._memo.records.of([request.entry_key])
+        for purchase_id, record in lost_purchases(stored).items():
+            return StepTaken(
+                step,
+                purchase_id=purchase_id,
+                cost_micros=await self._purchaser.books.cost_of(record),
+                bought_for=record.request.billing.bought_for,
+                failure=failure,
+            )
+        return StepTaken(step, failure=failure)
+
+    async def entry_keys(self, company_key: str) -> list[str]:
+        """Return the keys of all entries that the steps of a company may have.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+        """
+        return [*await self._questions.of(company_key)]
 
     async def _take(self, flight: Flight, request: PurchaseRequest) -> StepTaken:
         assert request.step is not None  # noqa: S101 - a step's request has one

@@ -28,7 +28,8 @@ JsonObject = dict[str, Any]
 class StepTaken:
     """A step of one company's research, as the assembled entry keeps it.
 
-    `failure` is the code of the error that it ended with; then nothing else is known of it.
+    `failure` is the code of the error that it ended with; what it has cost is known
+    only if that is certain.
     """
 
     step: Step
