@@ -28,6 +28,9 @@ _KINDS: Final = {
     "website": "the company's website",
     "country": "the country",
     "city": "the company's town",
+    "location": "the company's town and country, in one cell",
+    "postal": "beside a town in the same cells: its postal code, not read",
+    "other": "beside another value in the same cells, not read",
     "source": "where the lead came from",
     "notes": "notes",
     "work": "beside another word: at work, read first",
@@ -57,9 +60,12 @@ are read, and what they would cost.
 Objects in objects are columns of their own, called by their path (`company.name`).
 
 The table may stand below titles, notes, comments and `sep=`; blank rows, sums (also `Total Norte`
-below the rows of `Norte`), the footer of a report, and lines that name the columns once more (with
-the titles of groups above them) are no rows, and each of these is said. A line above the names may
-say whose the columns below are (`Contact`, `Company`). A file, also below a title, may have no
+below the rows of `Norte`), rows with nothing but a number, the footer of a report, and lines that
+name the columns once more (with the titles of groups above them) are no rows, and each of these is
+said. Nor is the title of a section, a cell alone above rows of a table of three columns or more:
+`ZONA SUR`, `--- Norte ---`, `Region: North`, a country, `Halle 4`; also any other text without a
+legal form below a blank line, but in a list of companies that is a company. A line above the names
+may say whose the columns below are (`Contact`, `Company`). A file, also below a title, may have no
 header: where its first line holds a value (an e-mail address, a website, a phone, a country, a
 legal form) and no known name, it is a row, and the columns are called `column 1`, `column 2` and so
 on.
@@ -89,6 +95,17 @@ Without a column of companies, a `Name` beside a column of contacts is the compa
 
 Without effect beside them: {beside}.
 
+## Columns with several values
+
+Some cells hold two or three values: `PLZ / Ort`, `C.P. y Población`, `Ciudad, País`,
+`Localidad (Provincia)`, `Name, Firma`, `Contact (Company)`, `Nombre y cargo`, `E-mail / Teléfono`,
+`Company / Website`. Where the name of the column says so, in this order, each field gets its part
+of the cell, behind the columns that hold it alone. A company keeps commas of its own
+(`Ana Ruiz, Norte, S.L.`), and postal codes come off a town. A name that could mean one value
+(`Firma / Name`), and a company with its contact, count only if nine in ten cells have both parts.
+Without a column of companies, `Attendee` may have them so, too: `Ana Ruiz, Norte S.L.`. A column
+that you name is read whole.
+
 ## Columns by their cells
 
 A column whose name is not understood is read by its cells where there is no doubt: nine in ten of
@@ -100,11 +117,13 @@ international phone number or of a country's name.
 - **Website**: one that has the domain of the mail in its row; without mail, the only column of
   different sites.
 - **Phone**: of several columns one may be a fax, so mobiles are read, and numbers that differ
-  between people of one company.
+  between people of one company. Numbers without a country's prefix count where the country is
+  known by its column, by domains or by legal forms, if they are valid there and written in groups:
+  five different ones, or three that begin with a zero, and not one after the other.
 - **Country**: in one column only; not a code, which may be a language.
 - **Company**: its names explain the domains of the websites and e-mail addresses beside them in at
-  least half of the rows (`Tejidos Norte`, `tejidosnorte.test`), or, without any domain, half of
-  them end with a legal form.
+  least half of the rows (`Tejidos Norte`, `tejidosnorte.test`) and are not those of people, or,
+  without any domain, half of them end with a legal form.
 - **Contact**: its names are in the addresses (`ana.ruiz@`, `aruiz@`), or an address stands in
   brackets behind each.
 

@@ -9,23 +9,28 @@ bought. Nor are the addresses of colleagues, sites of others and what may be a f
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
 from statistics import fmean
 from typing import Final
+
+import phonenumbers
 
 from orchestrator.evidence.hosts import folded_label, registrable
 from orchestrator.evidence.names import LabelFit, label_fit
 
 from .cleaning import is_role_address
 from .columns import Choice, Columns, LeadField, alternatives, first_column
+from .countries import country_code
 from .folding import fold
 from .sample import (
     FORMS,
     Sample,
+    countries_of,
     domain_in,
     has_legal_form,
     is_linked_name,
     is_mobile,
+    is_national_phone,
     may_be_name,
 )
 
@@ -36,6 +41,13 @@ _MANY: Final = 0.5
 _SOME: Final = 0.1
 _NEARLY_ALL: Final = 0.9
 _SHORTEST_NAME: Final = 3
+#: Numbers that show a column of national phones; and how far they are apart, which those that a
+#: program counts are not.
+_FEWEST_WITH_ZERO: Final = 3
+_FEWEST: Final = 5
+_GAP: Final = 100
+#: In more countries at once, most numbers are phones of one of them.
+_MOST_COUNTRIES: Final = 12
 
 _FOUND: Final = frozenset((*FORMS, LeadField.COMPANY, LeadField.CONTACT))
 """The fields whose columns are known by their cells."""
@@ -80,13 +92,18 @@ def fields_by_cells(
         found[LeadField.COUNTRY] = alternatives(countries)
     if LeadField.COMPANY in missing:
         domains = sample.domains(first_column(found, LeadField.WEBSITE), address)
-        found[LeadField.COMPANY] = alternatives(_companies(sample, names, domains))
+        likely: Collection[int] = ()
+        if LeadField.CONTACT in missing and email is not None:
+            likely = {n for n in names if _are_found(_places(sample, n, email))}
+        found[LeadField.COMPANY] = alternatives(_companies(sample, names, domains, likely))
     company = first_column(found, LeadField.COMPANY)
     if LeadField.CONTACT in missing:
         others = [n for n in names if n != company and not sample.is_constant(n)]
         found[LeadField.CONTACT] = _people(sample, others, email) or alternatives(linked[:1])
     if LeadField.PHONE in missing:
-        found[LeadField.PHONE] = alternatives(_phones(sample, formed[LeadField.PHONE], company))
+        countries_here = _countries(sample, found)
+        phones = formed[LeadField.PHONE] or _national(sample, free, countries_here)
+        found[LeadField.PHONE] = alternatives(_phones(sample, phones, company, countries_here))
     return {field: tuple(found[field]) for field in missing if found.get(field)}
 
 
@@ -153,10 +170,13 @@ def _share_alike(some: Sequence[str | None], others: Sequence[str | None]) -> fl
     return fmean(one == other for one, other in pairs) if pairs else None
 
 
-def _companies(sample: Sample, names: Sequence[int], domains: Sequence[str | None]) -> list[int]:
+def _companies(
+    sample: Sample, names: Sequence[int], domains: Sequence[str | None], people: Collection[int]
+) -> list[int]:
     """Return the column whose names explain the *domains* of the rows, else end with legal forms.
 
-    Of several those with legal forms: a surname or a deal's title may explain a domain, too.
+    Of several those with legal forms: a surname or a deal's title may explain a domain, too. Names
+    without any that may be *people*'s, too, count only beside another column of people.
     Without domains nothing tells the company from its parent or the employer before.
     """
     names = [n for n in names if not sample.has_most(n, _is_slug)]
@@ -166,7 +186,8 @@ def _companies(sample: Sample, names: Sequence[int], domains: Sequence[str | Non
         return [n for n in _best(sample, likely) if with_form[n] >= _MANY]
     explained = {n: _explained(sample.column(n), domains) for n in names}
     shares = {n: (explained[n], with_form[n]) for n in names if explained[n] >= _MANY}
-    return _best(sample, shares)
+    surely = {n: share for n, share in shares.items() if with_form[n] or n not in people}
+    return _best(sample, surely or (shares if len(people) > 1 else {}))
 
 
 def _is_slug(text: str) -> bool:
@@ -280,13 +301,57 @@ def _are_initials(sample: Sample, givens: int, email: int, surnames: Sequence[in
     return bool(fits) and fmean(fits) >= _NEARLY_ALL
 
 
-def _phones(sample: Sample, columns: Sequence[int], company: int | None) -> list[int]:
+def _countries(sample: Sample, found: Mapping[LeadField, Sequence[Choice]]) -> frozenset[str]:
+    """Return the countries that the rows name, else those of their domains or legal forms."""
+    country = first_column(found, LeadField.COUNTRY)
+    if country is not None:
+        named = frozenset(filter(None, map(country_code, sample.column(country))))
+        if named:
+            return named
+    sites = (first_column(found, field) for field in (LeadField.WEBSITE, LeadField.EMAIL))
+    domains = filter(None, sample.domains(*sites))
+    endings = {domain.rpartition(".")[2].upper() for domain in domains}
+    company = first_column(found, LeadField.COMPANY)
+    forms = [countries_of(name) for name in sample.column(company)] if company is not None else []
+    here = frozenset(phonenumbers.SUPPORTED_REGIONS) & {*endings, *chain.from_iterable(forms)}
+    return here if len(here) <= _MOST_COUNTRIES else frozenset()
+
+
+def _national(sample: Sample, free: Sequence[int], countries: Collection[str]) -> list[int]:
+    """Return the columns of phones without a prefix of a country."""
+
+    def is_phone(text: str) -> bool:
+        return is_national_phone(text, countries)
+
+    if not countries:
+        return []
+    return [n for n in free if sample.has_most(n, is_phone) and _are_chance(sample.column(n))]
+
+
+def _are_chance(cells: Iterable[str]) -> bool:
+    """Return whether the numbers in *cells* are too many and too different to be references.
+
+    One number in two may be a phone by chance, fewer of those that begin with a zero.
+    """
+    filled = list(filter(None, cells))
+    digits = {"".join(filter(str.isdigit, cell)) for cell in filled}
+    begins = all(cell.lstrip("(").startswith("0") for cell in filled)
+    least = _FEWEST_WITH_ZERO if begins else _FEWEST
+    if len(digits) < least or len(digits) * 2 <= len(filled):
+        return False
+    numbers = [int(each) for each in digits]
+    return max(numbers) - min(numbers) > _GAP * len(numbers)
+
+
+def _phones(
+    sample: Sample, columns: Sequence[int], company: int | None, countries: Collection[str]
+) -> list[int]:
     """Return the columns of phones; of several landlines one may be a fax.
 
     A mobile is none, nor are numbers that differ between people of one company.
     """
     columns = [n for n in columns if not sample.is_constant(n)]
-    landlines = [n for n in columns if sample.share(n, is_mobile) < _MANY]
+    landlines = [n for n in columns if sample.share(n, lambda t: is_mobile(t, countries)) < _MANY]
     if len(landlines) > 1:
         own = [n for n in landlines if company is not None and _is_own(sample, n, company)]
         columns = [n for n in columns if n not in landlines or n in own]

@@ -280,7 +280,13 @@ NAMES_AND_TITLES: Final = Localized(
     en="{lines} with the names of the columns again, and {titles} of titles above",
     es="{lines} con los nombres de las columnas otra vez, y {titles} de títulos encima",
 )
-SUMS: Final = Localized(en="{lines} with sums", es="{lines} con sumas")
+SECTIONS: Final = Localized(
+    en="{lines} with only the title of a part of the table, from '{first}' on",
+    es="{lines} con solo el título de una parte de la tabla, desde '{first}'",
+)
+SUMS: Final = Localized(
+    en="{lines} with nothing but sums or numbers", es="{lines} con solo sumas o números"
+)
 FOOTER: Final = Localized(
     en="{lines} below the table, from '{first}' on",
     es="{lines} debajo de la tabla, desde '{first}'",

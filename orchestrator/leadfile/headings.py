@@ -37,7 +37,7 @@ _ENTITIES: Final = _NAMED | _RECORDS
 #: What counts in brackets: `Phone (work)`, but not `Company (text)`.
 _ASIDE: Final = frozenset(("work", "home", "first", "later", "link", "joint"))
 _PARTS: Final = frozenset(("given", "middle", "surname"))
-_ADDRESSES: Final = _ENTITIES | {"address"}
+_ADDRESSES: Final = _ENTITIES | {"address", "location"}
 #: What may stand beside each value.
 _BESIDE: Final = {
     "email": _ADDRESSES,
@@ -145,6 +145,12 @@ def is_of_others(name: str) -> bool:
     (True, True, False)
     """
     return not of_others().isdisjoint(_words_in(name[:_LONGEST]))
+
+
+@lru_cache(maxsize=4_096)
+def kinds_of(name: str) -> tuple[str | None, ...]:
+    """Return the kind of each phrase of a column's *name*, None for a word that is unknown."""
+    return tuple(_kinds(_words_in(name[:_LONGEST])))
 
 
 def understood() -> dict[str, tuple[str, ...]]:

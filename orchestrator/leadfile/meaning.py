@@ -1,6 +1,7 @@
 """What the columns of a file hold: by their names, corrected and filled up by their cells. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -8,11 +9,25 @@ from . import cells as checks
 from .by_cells import fields_by_cells
 from .cleaning import is_for_programs, other_field
 from .columns import Choice, Columns, LeadField, alternatives, find_columns, first_column
-from .headings import Holds, heading, is_of_others
+from .headings import Holds, Whose, heading, is_of_others
+from .joint import Joint, joints_in
 from .sample import Sample, has_legal_form, is_profile, read_as
 
 #: The share of the cells of a column called `Name` that must have a legal form.
 _MANY: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the columns of a file hold.
+
+    `by_cells` are the fields that are known by their cells only, `joints` the columns that have
+    several values in each cell.
+    """
+
+    columns: Columns
+    by_cells: frozenset[LeadField]
+    joints: Mapping[int, Joint]
 
 
 def columns_in(
@@ -22,8 +37,8 @@ def columns_in(
     *,
     of_companies: bool = False,
     groups: Sequence[str] = (),
-) -> tuple[Columns, frozenset[LeadField]]:
-    """Return the columns of each field, and the fields that are known by their cells only.
+) -> Meaning:
+    """Return what the columns of a file hold.
 
     Args:
         header: The names of the columns.
@@ -35,11 +50,17 @@ def columns_in(
     Raises:
         UnknownColumnError: See there.
     """
-    columns = find_columns(header, given, of_companies=of_companies, groups=groups)
-    if given.keys() & _NAMED:
-        found = fields_by_cells(rows, _unnamed(header, columns), columns)
-        return MappingProxyType({**columns, **found}), frozenset(found)
     sample = Sample(rows)
+    columns = find_columns(header, given, of_companies=of_companies, groups=groups)
+    named = {n for field in given for n in _numbers(columns[field])}
+    joints = joints_in(header, sample, named)
+    if joints:
+        header = ["" if number in joints else name for number, name in enumerate(header)]
+        columns = find_columns(header, given, of_companies=of_companies, groups=groups)
+    if given.keys() & _NAMED:
+        columns = _with_joints(columns, joints, given)
+        found = fields_by_cells(rows, _unnamed(header, columns), columns)
+        return Meaning(MappingProxyType({**columns, **found}), frozenset(found), joints)
     later = {
         field: columns[field]
         for field in _NAMED & columns.keys()
@@ -50,6 +71,7 @@ def columns_in(
         others = find_columns(filled, of_companies=of_companies, groups=groups)
         columns = {**columns, **{field: others.get(field, ()) for field in later}}
     known = _corrected(columns, sample, header, of_companies=of_companies, groups=groups)
+    known = _with_joints(known, joints, given)
     among = _unnamed(header, known)
     people = known.get(LeadField.CONTACT, ())
     if LeadField.COMPANY not in known and len(people) > 1:
@@ -64,10 +86,34 @@ def columns_in(
         known.setdefault(field, choices)
     if LeadField.COMPANY in columns:  # where no column has better names, these are the names
         known.setdefault(LeadField.COMPANY, columns[LeadField.COMPANY])
-    return MappingProxyType(known), frozenset(found)
+    return Meaning(MappingProxyType(known), frozenset(found), joints)
 
 
 _NAMED: Final = frozenset((LeadField.COMPANY, LeadField.CONTACT))
+
+
+def _with_joints(
+    columns: Columns, joints: Mapping[int, Joint], given: Container[LeadField]
+) -> dict[LeadField, tuple[Choice, ...]]:
+    """Return *columns* with *joints* behind those of one value; not for fields that are *given*.
+
+    Where the company's place is known, no other is looked at.
+    """
+    found = dict(columns)
+    places = {
+        n
+        for n, joint in joints.items()
+        if joint.whose is Whose.COMPANY and LeadField.CITY in joint.fields
+    }
+    for number, joint in joints.items():
+        for field in joint.fields:
+            is_others = field in _PLACES and places and number not in places
+            if field not in given and not is_others:
+                found[field] = (*found.get(field, ()), (number,))
+    return found
+
+
+_PLACES: Final = frozenset((LeadField.CITY, LeadField.COUNTRY))
 
 
 def _unnamed(header: Sequence[str], known: Columns) -> set[int]:

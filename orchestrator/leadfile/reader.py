@@ -5,8 +5,6 @@ memory at a time. What is no row is left out, and said: lines above the header, 
 footer of a report.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +17,6 @@ from . import file_flaws
 from .cells import shown, visible
 from .columns import (
     FOR_PIPELINE,
-    Columns,
     LeadField,
     UnknownColumnError,
     find_columns,
@@ -38,8 +35,8 @@ from .csv_format import (
 from .encodings import Encoding, UncertainEncodingError, detect_encoding, named_encoding
 from .files import LeadFileError, Spool
 from .flaws import filled, joined
-from .folding import fold
-from .meaning import columns_in
+from .meaning import Meaning, columns_in
+from .non_rows import Skipped, first_named, is_alone, is_blank, may_be_footer, rows_below
 from .rows import LeadRow, Sheet
 from .sample import SAMPLED_ROWS, is_row
 
@@ -60,35 +57,6 @@ _TEXTS = (
 )
 #: Characters of a line: a file that is one must not fill the memory.
 _MAX_LINE: Final = 20_000_000
-_FOOTER: Final = re.compile(
-    r"(?i)\s*(?:copyright|©|\(c\)|confidential|"
-    r"generated (?:by|on)|exported (?:by|on|from)|created by|"
-    r"run by|report (?:generated|run)|printed|page \d|as of |grand totals?|"
-    r"totals?(?: (?:records|rows|leads)|\s*[:=]|\s+\d)|records?\s*:|rows?\s*:|"
-    r"(?:informe|reporte) (?:generado|creado)|generado (?:por|el)|exportado|fin del? |"
-    r"total general|"
-    r"total(?:es)? (?:de )?(?:registros|filas)|registros\s*:|filas\s*:|p[aá]gina \d|confidencial|"
-    r"gerado (?:por|em)|relat[oó]rio gerado|erstellt (?:von|am)|vertraulich|seite \d|gesamt|"
-    r"g[eé]n[eé]r[eé] (?:par|le)|confidentiel|"
-    r"(?:fuente|source|quelle|fonte|stand|notas?|notes?|remarques?|hinweise?)\s*:)"
-)
-#: What stands before the sums below a column of numbers.
-_TOTAL: Final = re.compile(
-    r"(?i)(?:(?:grand|general|geral|général|sub-?totals?|subtotales|totals?|totales|suma|soma|"
-    r"summe|gesamt|gesamtsumme|insgesamt|somme|nombre|sum|counts?|records?|recuento|contagem|"
-    r"anzahl|ergebnis|gesamtergebnis|totaux)\b *)+"
-)
-#: What stands before or behind the value of a column whose rows are added up.
-_TOTAL_OF: Final = re.compile(
-    r"(?i)(sub-?total\w*|totale?s?|ergebnis|suma|summe)\b|\b(?:total|ergebnis)$"
-)
-#: `Visitors: 812`
-_COUNT: Final = re.compile(r"[:=]\s*\d[\d.,]*\s*\Z")
-_SUM: Final = re.compile(r"[\d\s.,%€$£()+-]*")
-#: Lines below the header in which the columns may be named once more, in other words.
-_NEAR: Final = 2
-#: The most narrow table in which a line of one cell behind a blank line is no row.
-_WIDE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +114,11 @@ class LeadFile:
         """Yield the cells of all rows, in order; each call begins at the first row."""
         with _text(self.spool, self.encoding) as lines:
             records = _records(lines, self.dialect, len(self.header))
-            for record in _below(records, self._names, self.begins, Counter()):
-                if record.line <= self.begins or _is_blank(record):
+            of_companies = LeadField.CONTACT not in self.sheet.needs
+            for record in rows_below(
+                records, self._names, self.begins, Skipped(), of_companies=of_companies
+            ):
+                if record.line <= self.begins or is_blank(record):
                     continue
                 if self.ends is not None and record.line > self.ends:
                     break
@@ -211,24 +182,26 @@ def read_lead_file(
         begins = table.header.line - 1
     with _text(spool, found) as text:
         records = _records(_lines(path, text, max_line), table.dialect, len(header))
-        skipped: Counter[str] = Counter()
-        shape = _Shape.of(_below(records, header, begins, skipped), begins, header)
+        skipped = Skipped()
+        of_companies = LeadField.CONTACT not in needs
+        rows = rows_below(records, header, begins, skipped, of_companies=of_companies)
+        shape = _Shape.of(rows, begins, header)
     if not shape.rows:
         raise LeadFileError.of(path, file_flaws.NO_ROWS)
     groups = _groups(table, header)
-    known, by_cells = _columns_of(path, header, groups, needs, columns, shape.sample)
+    known = _columns_of(path, header, groups, needs, columns, shape.sample)
     return LeadFile(
         path,
         found,
         table.dialect,
-        Sheet(str(path), header + ("",) * shape.surplus, known, needs),
+        Sheet(str(path), header + ("",) * shape.surplus, known.columns, needs, joints=known.joints),
         shape.rows,
         spool,
         begins=begins,
         ends=shape.ends,
         preamble=table.preamble,
         left_out=(*text_of.left_out, *_left_out(table, shape, begins, skipped)),
-        by_cells=by_cells,
+        by_cells=known.by_cells,
         is_workbook=text_of.is_workbook,
         surplus=shape.surplus,
     )
@@ -269,61 +242,11 @@ def _records(lines: Iterator[str] | TextIO, dialect: Dialect, columns: int) -> I
         yield unwrapped(record, dialect.separators, columns) if is_whole_line else record
 
 
-def _below(
-    records: Iterator[Record], header: tuple[str, ...], begins: int, skipped: Counter[str]
-) -> Iterator[Record]:
-    """Yield *records* without what stands below line *begins* and is no row.
-
-    Boards are exported group by group: each has a title and the *header* again. Other programs
-    have a second line of names below the first, and reports have sums. What is left out is
-    counted in *skipped*.
-    """
-    title: Record | None = None
-    above: Sequence[str] = ()
-    first = _first_named(header)
-    known = find_columns(header)
-    near = begins + _NEAR
-    for record in records:
-        if record.line > begins and (
-            record.cells == header or (record.line <= near and _is_header(record.cells, known))
-        ):
-            skipped["header"] += 1
-            skipped["title"] += title is not None and not _is_blank(title)
-            title = None
-            continue
-        if record.line > begins and _is_total(record, above):
-            skipped["total"] += 1
-            continue
-        above = record.cells
-        if title is not None:
-            yield title
-            title = None
-        if len(header) > 1 and _is_alone(record, first):
-            title = record
-        else:
-            yield record
-    if title is not None:
-        yield title
-
-
-def _is_header(cells: Sequence[str], known: Columns) -> bool:
-    """Return whether *cells* are names of columns that hold what is *known* of the columns."""
-    found = find_columns(cells)
-    is_same = len(found) > 1 and all(known.get(field) == at for field, at in found.items())
-    return is_same or all(cell[:1] == "{" and cell[-1:] == "}" for cell in cells)
-
-
 def _groups(table: Table, header: Sequence[str]) -> list[str]:
     """Return whose value each column holds, where the line above the *header* says it."""
     above = list(read_records(table.preamble.splitlines(keepends=True), table.dialect.separators))
-    filled = [record for record in above if not _is_blank(record)]
+    filled = [record for record in above if not is_blank(record)]
     return groups_in(filled[-1].cells, len(header)) if filled else []
-
-
-def _is_blank(record: Record) -> bool:
-    if record.has_open_quote:
-        return False
-    return not any(cell and not cell.isspace() and visible(cell) for cell in record.cells)
 
 
 def _text(spool: Spool, encoding: Encoding) -> TextIO:
@@ -399,20 +322,20 @@ class _Shape:
         blank cell behind the header's, that is a column. A single row proves nothing.
         """
         shape = cls()
-        columns, first = len(header), _first_named(header)
-        surplus, is_blank = 0, True
+        columns, first = len(header), first_named(header)
+        surplus, are_blank = 0, True
         last, has_gap = begins, False
         footer: list[str] = []
         for record in records:
             if record.line <= begins:
                 continue
-            if _is_blank(record):
+            if is_blank(record):
                 shape.blank += 1
                 has_gap = True
                 continue
             has_gap = has_gap or record.line > last + 1
-            if footer or _may_be_footer(record, columns, first, has_gap=has_gap):
-                if _is_alone(record, first):
+            if footer or may_be_footer(record, columns, first, has_gap=has_gap):
+                if is_alone(record, first):
                     shape.ends = last if not footer else shape.ends
                     footer.append(next(filter(None, record.cells)))
                     continue
@@ -421,64 +344,17 @@ class _Shape:
                 footer, shape.ends, surplus = [], None, 0
             here = len(record.cells) - columns
             surplus = min(surplus, here) if shape.rows else here
-            is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
+            are_blank = are_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
             shape.rows += 1
             if len(shape.sample) < SAMPLED_ROWS:
                 shape.sample.append(record.cells)
             last, has_gap = record.last_line, False
         shape.footer = tuple(footer)
-        shape.surplus = surplus if shape.rows > 1 and is_blank and surplus > 0 else 0
+        shape.surplus = surplus if shape.rows > 1 and are_blank and surplus > 0 else 0
         return shape
 
 
-def _first_named(header: Sequence[str]) -> int:
-    return next((number for number, name in enumerate(header) if visible(name)), 0)
-
-
-def _is_alone(record: Record, first: int) -> bool:
-    """Return whether the cell of the *first* column with a name is the only one with text."""
-    if len(record.cells) == 1:
-        return True
-    return not any(cell.strip() for n, cell in enumerate(record.cells) if n != first)
-
-
-def _is_total(record: Record, above: Sequence[str]) -> bool:
-    """Return whether *record* has a word for a total, and numbers, but nothing else.
-
-    Beside that word may stand a value of the cells *above*, whose rows are added up.
-    """
-    start = next(filter(None, record.cells), "").strip()
-    if _TOTAL.match(start) is None and _TOTAL_OF.search(start) is None:
-        return False
-    cells = list(filter(None, (cell.strip(" :") for cell in record.cells)))
-    words = [cell for cell in cells if _SUM.fullmatch(cell) is None]
-    if not words or not all(_TOTAL.fullmatch(word) or _is_total_of(word, above) for word in words):
-        return False
-    return len(words) < len(cells) or _TOTAL.fullmatch(words[0]) is None
-
-
-def _is_total_of(text: str, above: Sequence[str]) -> bool:
-    found = _TOTAL_OF.search(text)
-    if found is None:
-        return False
-    rest = fold(text[: found.start()] + text[found.end() :])
-    return fold(found[0]).startswith("sub") or rest in set(map(fold, filter(None, above)))
-
-
-def _may_be_footer(record: Record, columns: int, first: int, *, has_gap: bool) -> bool:
-    """Return whether *record* looks like a line that a report program writes below its table."""
-    if columns == 1 or record.has_open_quote or not _is_alone(record, first):
-        return False
-    text = record.cells[first if len(record.cells) > 1 else 0]
-    is_apart = has_gap and columns >= _WIDE
-    if is_apart and (len(record.cells) == 1 or _COUNT.search(text)):
-        return True
-    return _FOOTER.match(text) is not None
-
-
-def _left_out(
-    table: Table, shape: _Shape, begins: int, skipped: Mapping[str, int]
-) -> Iterator[Localized]:
+def _left_out(table: Table, shape: _Shape, begins: int, skipped: Skipped) -> Iterator[Localized]:
     """Yield a phrase for each part of the file that is no row."""
     if table.preamble and table.header is not None:
         lines = table.header.line - 1
@@ -487,12 +363,15 @@ def _left_out(
     if shape.blank:
         phrase = file_flaws.BLANK_ROW if shape.blank == 1 else file_flaws.BLANK_ROWS
         yield filled(phrase, count=shape.blank)
-    if skipped["header"]:
-        again, titles = _lines_in_words(skipped["header"]), _lines_in_words(skipped["title"])
-        phrase = file_flaws.NAMES_AND_TITLES if skipped["title"] else file_flaws.NAMES_AGAIN
+    if skipped.headers:
+        again, titles = _lines_in_words(skipped.headers), _lines_in_words(skipped.titles)
+        phrase = file_flaws.NAMES_AND_TITLES if skipped.titles else file_flaws.NAMES_AGAIN
         yield filled(phrase, lines=again, titles=titles)
-    if skipped["total"]:
-        yield filled(file_flaws.SUMS, lines=_lines_in_words(skipped["total"]))
+    if skipped.sections:
+        first = shown(skipped.section, 40)
+        yield filled(file_flaws.SECTIONS, lines=_lines_in_words(skipped.sections), first=first)
+    if skipped.totals:
+        yield filled(file_flaws.SUMS, lines=_lines_in_words(skipped.totals))
     if shape.footer:
         lines_below, first = _lines_in_words(len(shape.footer)), shown(shape.footer[0], 40)
         yield filled(file_flaws.FOOTER, lines=lines_below, first=first)
@@ -509,17 +388,15 @@ def _columns_of(
     needs: frozenset[LeadField],
     given: Mapping[LeadField, Sequence[str]],
     sample: Sequence[Sequence[str]],
-) -> tuple[Columns, frozenset[LeadField]]:
+) -> Meaning:
     """Return `columns_in` of a file that has all columns that it *needs*."""
     of_companies = LeadField.CONTACT not in needs
     try:
-        columns, by_cells = columns_in(
-            header, sample, given, of_companies=of_companies, groups=groups
-        )
+        found = columns_in(header, sample, given, of_companies=of_companies, groups=groups)
     except UnknownColumnError as unknown:
         name, kind = shown(str(unknown), 40), file_flaws.UNKNOWN_COLUMN
         raise LeadFileError.of(path, kind, name=name, columns=_shown_names(header)) from None
-    missing = [field for field in LeadField if field in needs and field not in columns]
+    missing = [field for field in LeadField if field in needs and field not in found.columns]
     if missing:
         raise LeadFileError.of(
             path,
@@ -529,7 +406,7 @@ def _columns_of(
             field=missing[0],
             columns=_shown_names(header),
         )
-    return columns, by_cells
+    return found
 
 
 def _shown_names(header: Sequence[str]) -> Localized:

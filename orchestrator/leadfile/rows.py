@@ -5,7 +5,7 @@ is left out with a warning.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 from uuid import UUID, uuid5
@@ -33,6 +33,7 @@ from .csv_format import Record
 from .encodings import has_broken_bytes
 from .flaws import MAX_CELL_CHARS, Flaw, Level, RowProblem
 from .folding import fold
+from .joint import Joint
 
 # Changing it would make a second lead of every lead that was ever imported.
 _LEADS: Final = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
@@ -113,6 +114,8 @@ class Sheet:
     header: tuple[str, ...]
     columns: Columns
     needs: frozenset[LeadField]
+    joints: Mapping[int, Joint] = field(default_factory=dict)
+    """The columns with several values in each cell."""
 
     def rows(self, records: Iterator[Record]) -> Iterator[LeadRow]:
         """Yield the row of each of *records*, their leads numbered from 0.
@@ -311,7 +314,7 @@ class _FieldReader:
         needed = field in needs
         first: tuple[int, checks.BadValueError] | None = None
         for choice in self._sheet.columns.get(field, ()):
-            text = self._joined(choice)
+            text = self._joined(field, choice)
             if not text or (field in _BLANK_IF_SAID and self._says_nothing(text)):
                 continue
             try:
@@ -336,7 +339,7 @@ class _FieldReader:
         """Return the first number that can be dialled, else the first as it was typed."""
         doubtful: tuple[str, int, checks.BadValueError] | None = None
         for choice in self._sheet.columns.get(LeadField.PHONE, ()):
-            text = self._joined(choice)
+            text = self._joined(LeadField.PHONE, choice)
             if not text or self._says_nothing(text):
                 continue
             try:
@@ -353,12 +356,16 @@ class _FieldReader:
         """Return what the first column of *field* with any text holds."""
         # Most fields have no column, in a list of companies.
         choices = self._sheet.columns.get(field, ())
-        return next(filter(None, map(self._joined, choices)), "")
+        return next(filter(None, (self._joined(field, choice) for choice in choices)), "")
 
-    def _joined(self, choice: Choice) -> str:
-        row = self._row
+    def _joined(self, field: LeadField, choice: Choice) -> str:
+        row, joints = self._row, self._sheet.joints
         parts = [visible(unguard(row[i])) if i < len(row) else "" for i in choice]
-        return parts[0] if len(parts) == 1 else _joined_name(parts)
+        if len(parts) > 1:
+            return _joined_name(parts)
+        if joints and choice[0] in joints:
+            return joints[choice[0]].part(parts[0], field)
+        return parts[0]
 
     def _cells(self, field: LeadField) -> list[str]:
         row = self._row

@@ -1,5 +1,6 @@
 """The cells of a file's first rows, and what single cells look like. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Final
@@ -22,6 +23,11 @@ SAMPLED_ROWS: Final = 200
 #: One in so many cells of a column need not have the form of its values: a few are always damaged.
 _ONE_IN: Final = 10
 _LONGEST_CODE: Final = 3
+#: Groups of digits as phones are written, not as amounts, tax numbers or references are:
+#: `1.234.567`, `900.123.456-7`, `026-872975`.
+_NATIONAL: Final = re.compile(
+    r"(?!\d{1,3}(?:\.\d{3})+(?:-\d+)?\Z)(?!\d+-\d+\Z)\(?\d{1,5}\)?(?:[ ./-]{1,3}\d{1,8}){1,6}"
+)
 
 
 class Sample:
@@ -140,13 +146,49 @@ def is_phone(text: str) -> bool:
     return is_international and read_as(lambda each: checks.phone(each, None), text) is not None
 
 
-def is_mobile(text: str) -> bool:
-    """Return whether *text*, a phone, is a mobile one; where that cannot be told, it is not."""
+def is_national_phone(text: str, countries: Iterable[str]) -> bool:
+    """Return whether *text* is written as a phone of one of the *countries* without its prefix.
+
+    Digits that nothing groups, and amounts and keys that have no number's length and beginning
+    there, are none. Where numbers begin with a zero, one without it is none, either.
+    """
+    if not _NATIONAL.fullmatch(text) or other_field(text) != "number":
+        return False
+    return any(_is_of(text, country) for country in countries)
+
+
+def _is_of(text: str, country: str) -> bool:
     try:
-        number = phonenumbers.parse(text, None)
+        number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return False
-    return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE
+    prefix = phonenumbers.ndd_prefix_for_region(country, True)
+    has_prefix = prefix != "0" or text.lstrip("(").startswith("0")
+    return has_prefix and phonenumbers.is_valid_number_for_region(number, country)
+
+
+def countries_of(text: str) -> frozenset[str]:
+    """Return the countries of the legal form behind a company's name; none where it has none."""
+    try:
+        removed = parse_name(text).removed
+    except InvalidCompanyName:
+        return frozenset()
+    return frozenset(code for each in removed for code in each.form.countries if code != "*")
+
+
+def is_mobile(text: str, countries: Iterable[str] = ()) -> bool:
+    """Return whether *text*, a phone, is a mobile one; where that cannot be told, it is not.
+
+    It may be a national one of the *countries*.
+    """
+    for country in (None, *countries):
+        try:
+            number = phonenumbers.parse(text, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE:
+            return True
+    return False
 
 
 def is_country(text: str) -> bool:
@@ -178,6 +220,15 @@ def has_legal_form(text: str) -> bool:
         return parse_name(text).legal_form is not None
     except InvalidCompanyName:
         return False
+
+
+def is_form_only(text: str) -> bool:
+    """Return whether *text* is a legal form without a name."""
+    try:
+        is_no_name = not parse_name(text).distinctive
+    except InvalidCompanyName:
+        return False
+    return is_no_name and other_field(text) is None
 
 
 def is_row(cells: Iterable[str]) -> bool:

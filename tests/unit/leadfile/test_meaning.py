@@ -134,6 +134,53 @@ def test_names_tell_whose_address_it_is() -> None:
     assert (found["email"], found["contact"]) == (((2,),), ((1,),))
 
 
+LANDLINES = ("0711 234 567", "07121 4455 66", "089/123 45 67", "(030) 1234567", "0221-55 44 33")
+MOBILES = ("612 345 678", "655 120 934", "688 001 122", "600 431 908", "699 555 014")
+
+
+@pytest.mark.parametrize(
+    ("form", "country", "phones"),
+    [("GmbH", "", LANDLINES), ("", "Alemania", LANDLINES), ("SL", "", MOBILES)],
+)
+def test_national_phones_are_known_where_the_country_is(
+    form: str, country: str, phones: tuple[str, ...]
+) -> None:
+    """A column names it, or legal forms do."""
+    rows = [
+        (f"Horno{chr(97 + n) * 3} {form}", f"info@horno{chr(97 + n) * 3}.test", country, phone)
+        for n, phone in enumerate(phones)
+    ]
+
+    assert _by_cells(*rows)["phone"] == ((3,),)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        # Amounts, tax numbers, counted references, postal codes, too few, without groups.
+        ("6.123.456", "7.234.561", "8.345.612", "9.456.123", "6.561.234"),
+        ("900.123.456-7", "901.234.567-1", "860.345.678-2", "800.456.789-3", "900.567.891-4"),
+        ("612 345 001", "612 345 002", "612 345 003", "612 345 004", "612 345 005"),
+        ("28 001", "28 002", "08 003", "41 004", "46 005"),
+        MOBILES[:4],
+        tuple(each.replace(" ", "") for each in MOBILES),
+        ("2026-000123", "2026-000871", "2026-001203", "2026-004511", "2026-009120"),
+    ],
+)
+def test_other_numbers_are_no_national_phones(numbers: tuple[str, ...]) -> None:
+    """A phone is compared with those of stored companies."""
+    rows = [(f"Horno{chr(97 + n) * 3} SL", number) for n, number in enumerate(numbers)]
+
+    assert "phone" not in _by_cells(*rows)
+
+
+def test_a_name_that_is_in_the_addresses_may_be_the_contact_s() -> None:
+    """`Rosa Hornos` explains `hornosduero`, too, but is no company to buy."""
+    found = _by_cells(("Rosa Hornos", "rosa@rosahornos.test"), ("Luz Tintas", "luz@luztintas.test"))
+
+    assert "company" not in found
+
+
 def test_a_mobile_is_no_fax() -> None:
     """Nor is a number that differs between people of one company."""
     found = _by_cells(

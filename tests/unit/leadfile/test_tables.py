@@ -110,7 +110,7 @@ def test_sums_are_no_rows(given_file: GivenFile, total: str) -> None:
 
     companies = [row.lead and row.lead.company for row in lead_file.rows()]
     assert companies == ["Acme", "Zara", "Total"]
-    assert [each.en for each in lead_file.left_out] == ["2 lines with sums"]
+    assert [each.en for each in lead_file.left_out] == ["2 lines with nothing but sums or numbers"]
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,71 @@ def test_the_encoding_can_be_said(given_file: GivenFile) -> None:
             read_lead_file(path, needs=FOR_ENRICHMENT, encoding=name)
     with pytest.raises(LeadFileError, match="is not sound ASCII text"):
         read_lead_file(path, needs=FOR_ENRICHMENT, encoding="ascii")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "ZONA SUR",
+        "--- Sur ---",
+        "Region: South",
+        "** Sur **,** Sur **,** Sur **,** Sur **",
+        "México",
+        "[Sur]",
+        "Page 2 of 3",
+        "Halle 4",
+        "COMPANY , Contact,email,Country,",
+    ],
+)
+def test_the_title_of_a_section_is_no_row(given_file: GivenFile, title: str) -> None:
+    """Nor are the names of the columns, once more and in another case: each is said."""
+    first, second = ROWS.splitlines()
+    path = given_file(f"{HEADER}{title}\n{first}\n{title}\n{second}\n")
+
+    lead_file = read_lead_file(path)
+
+    assert [row.lead and row.lead.company for row in lead_file.rows()] == ["Acme", "Zara"]
+    assert len(lead_file.left_out) == 1
+
+
+def test_what_stands_alone_below_a_blank_line_is_a_title(given_file: GivenFile) -> None:
+    """Without a contact it would be no lead; in a list of companies it is one."""
+    first, second = ROWS.splitlines()
+    path = given_file(f"{HEADER}{first}\n\nNorte\n{second}\n")
+
+    people, companies = read_lead_file(path), read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert [row.lead and row.lead.company for row in people.rows()] == ["Acme", "Zara"]
+    assert "'Norte'" in people.left_out[-1].en
+    assert companies.length == len(list(companies.rows())) == len(["Acme", "Norte", "Zara"])
+
+
+@pytest.mark.parametrize("company", ["Zona Franca S.L.", "Mango", "3M", "Sector Alarm AS"])
+def test_a_company_alone_in_its_row_is_no_title(given_file: GivenFile, company: str) -> None:
+    """It lacks a contact, which is said of its row."""
+    path = given_file(f"{HEADER}{company},,,\n{ROWS}")
+
+    rows = list(read_lead_file(path).rows())
+
+    assert [row.lead is None for row in rows] == [True, False, False]
+    assert "contact" in str(rows[0].problems[0])
+
+
+def test_any_number_of_lines_alone_is_read_in_its_order(given_file: GivenFile) -> None:
+    """Few of them are kept until it is known what follows."""
+    names = [f"Empresa {letter * 2} SL" for letter in "abcdefghijklmnopqrst"]
+    path = given_file(f"{HEADER}{''.join(f'{name},,,' + chr(10) for name in names)}{ROWS}")
+
+    rows = list(read_lead_file(path, needs=FOR_ENRICHMENT).rows())
+
+    assert [row.lead and row.lead.company for row in rows] == [*names, "Acme", "Zara"]
+
+
+def test_rows_with_nothing_but_a_number_are_no_rows(given_file: GivenFile) -> None:
+    """Sheets are numbered in advance, and boards count their groups."""
+    path = given_file("Nº,company,contact,phone\n1,Acme,Ana,\n2,,,\n3,,,\n,,,600 111 222\n")
+
+    lead_file = read_lead_file(path)
+
+    assert [row.number for row in lead_file.rows()] == [2, 5]
+    assert [each.en for each in lead_file.left_out] == ["2 lines with nothing but sums or numbers"]
