@@ -1,7 +1,8 @@
 """Chaos: a big batch while workers and Valkey are killed and SurfSense misbehaves.
 
+The leads' companies are of the sandbox's real world, where several steps are bought towards one.
 What must hold however it goes: every lead ends with an outcome, a lead gets at most one
-opportunity, no company is charged twice, and the ledger is the seller's bill to the micro-dollar.
+opportunity, no step is charged twice, and the ledger is the seller's bill to the micro-dollar.
 """
 
 import asyncio
@@ -17,16 +18,19 @@ from rich.table import Table
 
 from agents.case import Lead
 from bench.havoc import kill_at_random, read_bill
-from bench.measure import QUICK_REPEATS, console
+from bench.measure import QUICK_REPEATS, console, judge
 from bench.site import running_site
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
+from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.truth import catalogue_of
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob
 
 #: How SurfSense behaves while it lasts.
-FAULTS = {
+BEHAVIOUR: dict[str, str | float] = {
+    "world": "real",
     "latency_min_ms": 200,
     "latency_max_ms": 1500,
     "error_rate": 0.05,
@@ -81,8 +85,8 @@ class Outcome:
 
 #: What `--quick` leaves of the plan.
 SMALL = Plan(
-    companies=150,
-    leads=500,
+    companies=60,
+    leads=250,
     workers=2,
     worker_kills=3,
     valkey_kills=1,
@@ -93,14 +97,21 @@ SMALL = Plan(
 
 async def main(repeats: int) -> None:
     """Carry the plan out once, whole or small, and print what came of it."""
-    console.print(_table(await run_chaos(SMALL if repeats <= QUICK_REPEATS else Plan())))
+    plan = SMALL if repeats <= QUICK_REPEATS else Plan()
+    outcome = await run_chaos(plan)
+    console.print(_table(outcome))
+    judge("most companies are bought", [outcome.companies_charged > plan.companies / 2])
+    judge("every lead has an outcome", [outcome.pending == 0])
+    judge("no lead with two opportunities", [outcome.leads_with_two_opportunities == 0])
+    judge("no step is charged twice", [not outcome.charged_twice])
+    judge("ledger is bill", [outcome.ledger_micros == outcome.bill_micros])
 
 
 async def run_chaos(plan: Plan) -> Outcome:
     """Carry *plan* out on a stack of its own, and look at the books of both sides."""
     variables = {**VARIABLES, "EMASAI_MAX_IN_FLIGHT": str(plan.max_in_flight)}
     async with running_site(workers=plan.workers, variables=variables) as site:
-        await site.behave(**FAULTS)
+        await site.behave(**BEHAVIOUR)
         return await _carry_out(plan, site.parts, site.stack)
 
 
@@ -133,15 +144,20 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcom
 
 def _leads(plan: Plan) -> list[Lead]:
     dice = random.Random(plan.seed)  # noqa: S311 - a repeatable mix
-    numbers = [*range(plan.companies), *dice.choices(range(plan.companies), k=plan.leads)]
+    listed = catalogue_of(World(catalogue_size=2 * plan.companies))
+    told_apart = [each for each in listed if each.keys() & {"website", "email_domain"}]
+    companies = told_apart[: plan.companies]
+    chosen = [*companies, *dice.choices(companies, k=plan.leads)]
     return [
         Lead(
             id=uuid5(NAMESPACE_OID, f"chaos {index}"),
-            company=f"Compañía Caótica {number}",
+            company=company["company"],
             contact="Ana",
-            email=f"ana{index}@chaos.example",
+            email=f"ana{index}@{company.get('email_domain', 'gmail.com')}",
+            website=company.get("website"),
+            country=company.get("country"),
         )
-        for index, number in enumerate(numbers[: plan.leads])
+        for index, company in enumerate(chosen[: plan.leads])
     ]
 
 
@@ -163,7 +179,7 @@ async def _until_settled(parts: Runtime) -> None:
 
 def _read_books(home: Path, outcome: Outcome) -> None:
     bill = read_bill(home)
-    outcome.companies_charged = len(bill.charges)
+    outcome.companies_charged = len(bill.companies)
     outcome.charged_twice = bill.charged_twice
     outcome.bill_micros = bill.micros
     engine = sqlalchemy.create_engine(f"sqlite:///{home / 'emasai.sqlite'}")

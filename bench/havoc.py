@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import orjson
 import psutil
@@ -65,15 +66,16 @@ class Tampering:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The seller's own book."""
+    """The seller's own book: of a company by `/enrich`, of each step towards one by a run."""
 
     charges: Counter[str] = field(default_factory=Counter)
+    companies: frozenset[str] = frozenset()
     micros: int = 0
     charged_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def charged_twice(self) -> dict[str, int]:
-        """Companies with more than one charge, and how many they have."""
+        """Companies and steps with more than one charge, and how many they have."""
         return {key: count for key, count in self.charges.items() if count > 1}
 
     def ordered(self, behaviour: Behaviour) -> dict[str, datetime]:
@@ -129,13 +131,29 @@ async def tampering(broker_url: str, *, drop: float, double: float) -> AsyncIter
 
 def read_bill(home: Path) -> Bill:
     """Return what the embedded sandbox of *home* has charged."""
-    book = home / "sandbox" / "bill.jsonl"
-    lines = [orjson.loads(line) for line in book.read_bytes().splitlines()]
+    return read_bill_at(home / "sandbox" / "bill.jsonl")
+
+
+def read_bill_at(path: Path) -> Bill:
+    """Return what stands in the bill at *path*, with the orders of the runs beside it."""
+    lines = list(_json_lines(path))
+    runs = _json_lines(path.with_name(f"{path.stem}.runs.jsonl"))
+    orders = {run["id"]: orjson.dumps(run["input"]).decode() for run in runs if "input" in run}
+
+    def charged(line: dict[str, Any]) -> str:
+        order = orders.get(line["purchase_id"])
+        return line["key"] if order is None else f"{line['key']} {line['verb']} {order}"
+
     return Bill(
-        Counter(line["key"] for line in lines),
+        Counter(map(charged, lines)),
+        frozenset(line["key"] for line in lines),
         sum(line["cost_micros"] for line in lines),
         {line["key"]: datetime.fromtimestamp(line["at_ms"] / 1000, UTC) for line in lines},
     )
+
+
+def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    yield from (orjson.loads(line) for line in path.read_bytes().split(b"\n") if line)
 
 
 def _children(stack: EmbeddedStack) -> list[psutil.Process]:

@@ -23,7 +23,7 @@ class Site:
     stack: EmbeddedStack
     parts: Runtime
 
-    async def behave(self, **behaviour: float) -> None:
+    async def behave(self, **behaviour: str | float) -> None:
         """Change how SurfSense answers."""
         async with httpx.AsyncClient() as http:
             url = self.stack.variables["SURFSENSE_URL"]

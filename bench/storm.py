@@ -81,7 +81,7 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> None:
         "of these lost": tampered.dropped,
         "of these doubled": tampered.doubled,
         "companies": plan.companies,
-        "companies charged": len(bill.charges),
+        "companies charged": len(bill.companies),
         "charged twice": len(bill.charged_twice),
     }.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))

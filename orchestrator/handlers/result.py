@@ -53,7 +53,7 @@ class ItemStatus(StrEnum):
 class ItemResult(BaseModel):
     """The fields of every item's result.
 
-    `source` is how the evidence came about, None where nothing was looked up; `found` is whether
+    `source` is how the evidence came about, None where SurfSense was not asked; `found` is whether
     SurfSense knows the company, None where no source said anything. For an ambiguous one,
     `candidates` are the companies that may be meant. `website`, `country`, `city` and `phone` were
     given beside the company's name. `reason` is one sentence, `code` its machine-readable form.

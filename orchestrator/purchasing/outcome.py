@@ -189,7 +189,7 @@ def enrichment_of(
 
     Args:
         company_key: The key that was looked up.
-        source: How the entry was found; None if nothing was looked up.
+        source: How the entry was found; None if SurfSense was not asked.
         entry: From the memo or the archive. One that another service has set has no price.
         bought_for: Job and item number of the lookup. A purchase made for the same item counts as
             this lookup's own, even if another worker made it and crashed.
@@ -215,6 +215,8 @@ def enrichment_of(
         ]
         if mine:
             source = Source.BOUGHT
+        elif not made and source is Source.BOUGHT:
+            source = None  # no step was worth its price, so SurfSense was not asked
         others = [each for each in made if each not in mine and not each.get("failure")]
         paid_micros = sum(each["cost_micros"] for each in mine)
         price = paid_micros + sum(each["cost_micros"] for each in others)

@@ -5,14 +5,12 @@ The sandbox sells all verbs about its invented world; its own bill says what was
 
 import asyncio
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
+from bench.havoc import read_bill_at
 from orchestrator.jobs import Job
 from tests.integration.surfsense.sandbox_process import SandboxProcess
 from tests.support.async_waiting import eventually
@@ -63,7 +61,7 @@ async def test_no_step_is_bought_twice_whatever_stands_still_or_dies(
             assert await _failed(installation, job) == {}
         assert _costs(jobs, again) == 0
         assert sandbox.bill()["purchases"] == bought
-        assert _bought_twice(sandbox) == []
+        assert read_bill_at(sandbox.bill_path).charged_twice == {}
         await _until_settled(installation, sandbox)
 
 
@@ -108,18 +106,3 @@ async def _failed(installation: Installation, job: Job) -> dict[str, int]:
 def _costs(jobs: list[Job], again: Job) -> int:
     (job,) = (each for each in jobs if each.job_id == again.job_id)
     return job.tally.get("spent_micros", 0)
-
-
-def _bought_twice(sandbox: SandboxProcess) -> list[str]:
-    """Return what was charged more than once; the pages of a site are steps of their own."""
-    runs_path = sandbox.bill_path.with_name("bill.runs.jsonl")
-    inputs = {run["id"]: run["input"] for run in _lines(runs_path) if "input" in run}
-    charges = Counter(
-        f"{charge['verb']} {charge['key']} {orjson.dumps(inputs[charge['purchase_id']]).decode()}"
-        for charge in _lines(sandbox.bill_path)
-    )
-    return [charge for charge, count in charges.items() if count > 1]
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    return map(orjson.loads, path.read_bytes().splitlines())

@@ -89,6 +89,18 @@ def test_an_entry_of_another_service_has_no_price() -> None:
     assert found.evidence is not None
 
 
+def test_an_answer_for_which_no_step_was_worth_its_price_is_no_purchase() -> None:
+    """A summary counts what was bought by the source; the ledger has nothing of this one."""
+    entry = Entry("not_found", {"answer": {}, "company": "Acme", "steps": []}, 1, 2)
+
+    found = [enrichment_of("acme", source, entry) for source in (Source.BOUGHT, Source.HIT)]
+
+    assert [(each.source, each.cost_micros, each.saved_micros) for each in found] == [
+        (None, 0, 0),
+        (Source.HIT, 0, 0),
+    ]
+
+
 @pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
 def test_jitter_only_shortens(chance: float) -> None:
     """Nothing is fresh for longer than said, and never for less than the jitter allows."""
