@@ -11,7 +11,7 @@ from secrets import randbits
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from agents.case import Language, Lead, Localized
+from agents.case import Lead, Localized
 from agents.cdao import CdaoAgent
 from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms
@@ -225,7 +225,6 @@ class CompanyHistory:
     decisions: list[StoredDecision]
     now: datetime
     fresh_for: timedelta
-    language: Language
     shown: EvidenceShown | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -282,7 +281,6 @@ async def read_history(runtime: Runtime, mention: Mention) -> CompanyHistory:
         sorted(decisions, key=lambda decision: decision.confirmed_at),
         runtime.clock(),
         runtime.settings.redis_ttl,
-        runtime.settings.language,
         await _show(runtime, found.company, mention),
     )
 

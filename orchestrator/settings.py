@@ -392,7 +392,6 @@ class CommandSettings(EnvironmentSettings):
     """Folder of the embedded stack, which runs where nothing is configured (the `emasai` command
     only)."""
     log_level: LogLevel = Field("error", validation_alias="EMASAI_LOG_LEVEL")
-    language: Language = Field("en", validation_alias="EMASAI_LANGUAGE")
 
 
 class Settings(_Database, RedisSettings):
@@ -479,7 +478,8 @@ class Settings(_Database, RedisSettings):
     policy_file: Path | None = Field(None, validation_alias="EMASAI_POLICY_FILE")
     """The CDAO agent's policy. Unset: the shipped one, `agents/cdao/policy.toml`."""
     language: Language = Field("en", validation_alias="EMASAI_LANGUAGE")
-    """Language of reasons, of lead files' faults, and of what runs print: `en` or `es`."""
+    """Language of what people read: reasons, faults of lead files, and what the commands print,
+    their help included; `en` or `es`. JSON and logs are English."""
     api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(
         None, validation_alias="EMASAI_API_KEY"
     )

@@ -8,15 +8,14 @@ import gc
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import partial
+from typing import Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from orchestrator.cli.console import Exit, accept_any_output, err, flush
-
-if TYPE_CHECKING:
-    from agents.case import Language
+from orchestrator.cli.console import Exit, accept_any_output, err, flush, print_error
+from orchestrator.cli.spanish import language, translate, translate_message
 
 #: Every command, in the order of the help: its module, which defines it under the same name, and
 #: its short help. A test compares the texts with the commands' own.
@@ -54,12 +53,33 @@ _PASS_ON: Final = {
     "ignore_unknown_options": True,
     "help_option_names": [],
 }
+#: Names of Typer's texts for the help, which it offers to change.
+_TITLES: Final = {
+    "ARGUMENTS_PANEL_TITLE": "Arguments",
+    "OPTIONS_PANEL_TITLE": "Options",
+    "COMMANDS_PANEL_TITLE": "Commands",
+    "DEFAULT_STRING": "[default: {}]",
+    "REQUIRED_LONG_STRING": "[required]",
+}
 #: The class of Typer's usage errors, which it does not export.
 _USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
 #: What pydantic puts before the sentences of validators.
 _PYDANTIC: Final = "Value error, "
 #: Longer arguments, and those with unusual characters, are checked; see `_check_arguments`.
 _SHORT: Final = 1_000
+
+
+class _Context(typer.Context):
+    def make_formatter(self) -> Any:  # noqa: ANN401 - Typer's own type
+        """Return what writes the usage; titles and usage are in the user's language."""
+        from typer import rich_utils  # noqa: PLC0415 - it imports Markdown, and only help needs it
+
+        for name, text in _TITLES.items():
+            setattr(rich_utils, name, translate(text))
+        made = super().make_formatter()
+        write = partial(made.write_usage, prefix=translate("Usage: "))
+        made.write_usage = write  # type: ignore[method-assign]  # Typer has no option for it
+        return made
 
 
 class LazyGroup(TyperGroup):
@@ -80,20 +100,43 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
     finally:
         gc.enable()
     defined = getattr(module, name)
+    command: TyperCommand | TyperGroup
     if isinstance(defined, typer.Typer):
-        group: TyperGroup = typer.main.get_group(defined)
-        return group
-    alone = typer.Typer(add_completion=False)
-    alone.command(name, context_settings=_PASS_ON if name == "sandbox" else None)(defined)
-    return cast("TyperCommand", typer.main.get_command(alone))
+        command = typer.main.get_group(defined)
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command(name, context_settings=_PASS_ON if name == "sandbox" else None)(defined)
+        command = cast("TyperCommand", typer.main.get_command(alone))
+    _translate_help(command)
+    return command
 
 
-app: Final = LazyGroup(
-    name="emasai",
-    help="Enrich and judge leads without ever paying twice for the same company.",
-    commands={name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()},
-    no_args_is_help=True,
-)
+def command_line() -> LazyGroup:
+    """Return the `emasai` command, with its help in the user's language."""
+    group = LazyGroup(
+        name="emasai",
+        help="Enrich and judge leads without ever paying twice for the same company.",
+        commands={name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()},
+        no_args_is_help=True,
+    )
+    _translate_help(group)
+    return group
+
+
+def _translate_help(command: TyperCommand | TyperGroup) -> None:
+    """Put the help of *command*, of its options and of its commands into the user's language."""
+    command.context_class = _Context
+    paragraphs = (" ".join(each.split()) for each in str(command.help).split("\n\n"))
+    command.help = "\n\n".join(map(translate, paragraphs))
+    command.options_metavar = translate(command.options_metavar or "")
+    for param in command.get_params(_Context(command, **command.context_settings)):
+        for name in ("help", "metavar"):
+            if text := getattr(param, name):
+                setattr(param, name, translate(text))
+    if isinstance(command, TyperGroup):
+        command.subcommand_metavar = translate(command.subcommand_metavar)
+        for each in command.commands.values():
+            _translate_help(cast("TyperCommand", each))
 
 
 def main() -> None:
@@ -102,13 +145,13 @@ def main() -> None:
     try:
         _check_arguments(sys.argv[1:])
         # Not Typer's own printing of errors: they quote what was typed, whatever it contains.
-        code = app(standalone_mode=False)
+        code = command_line()(standalone_mode=False)
         flush()
     except typer.Abort:
-        err.print("Aborted.")
+        err.print(translate("Aborted."))
         code = Exit.FAILED
     except KeyboardInterrupt:
-        err.print("Stopped.")
+        err.print(translate("Stopped."))
         code = Exit.FAILED
     except Exception as error:
         if isinstance(error, _USAGE):
@@ -117,7 +160,7 @@ def main() -> None:
             code = _exit_code_of(error)
             if code is None:
                 raise
-            err.print(f"emasai: {_sentence_of(error)}", style="red")
+            print_error(translate_message(_sentence_of(error)))
     sys.exit(code)
 
 
@@ -137,15 +180,12 @@ def _check_arguments(arguments: Sequence[str]) -> None:
 def _print_usage(error: typer.BadParameter) -> int:
     message = error.format_message()
     if message:  # a group without a command has printed its help instead
-        from orchestrator.cli.spanish import said  # noqa: PLC0415 - see `_exit_code_of`
-
-        language = _language()
         own = error.message if message.endswith(error.message) else message
         where, why = message.removesuffix(own), own.removeprefix(_PYDANTIC)
-        err.print(f"emasai: {said(where, language)}{said(why, language)}", style="red")
+        print_error(f"{translate_message(where)}{translate_message(why)}")
         if error.ctx is not None:
-            err.print(said(error.ctx.get_usage(), language))
-            err.print(said(f"See `{error.ctx.command_path} --help`.", language))
+            err.print(error.ctx.get_usage())
+            err.print(translate("See `{}`.", f"{error.ctx.command_path} --help"))
     return error.exit_code
 
 
@@ -176,14 +216,4 @@ def _sentence_of(error: Exception) -> str:
     """Return what a known *error* says, in the user's language where it has several."""
     from orchestrator.leadfile import LeadFileError  # noqa: PLC0415 - see `_exit_code_of`
 
-    return error.sentence(_language()) if isinstance(error, LeadFileError) else str(error)
-
-
-def _language() -> "Language":
-    """Return the user's language; English while the settings are wrong, which is told later."""
-    from orchestrator import settings  # noqa: PLC0415 - see `_exit_code_of`
-
-    try:
-        return settings.load_command().language
-    except settings.ConfigurationError:
-        return "en"
+    return error.sentence(language()) if isinstance(error, LeadFileError) else str(error)

@@ -14,22 +14,29 @@ from typing import Any, Final, TypeVar
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from agents.case import Language, Lead, Localized
+from agents.case import Lead
 from orchestrator.app import Runtime
-from orchestrator.cli.console import err, notice, out, print_json, table
+from orchestrator.cli.console import (
+    err,
+    figures,
+    notice,
+    number,
+    out,
+    print_json,
+    print_sentence,
+    table,
+)
 from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import Patience, ProgressDisplay, follow, patiently, with_runtime
-from orchestrator.cli.spanish import said
+from orchestrator.cli.spanish import language, translate
 from orchestrator.cli.summary import (
     Estimate,
     Summary,
     estimate,
     show_estimate,
     summary_lines,
-    summary_table,
     verdict,
 )
 from orchestrator.dispatch import Terms, submit_stream
@@ -40,7 +47,6 @@ from orchestrator.handlers.result import CompanyColumns, EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
-from orchestrator.infra.printable import printable
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import (
     REASON_COLUMN,
@@ -78,17 +84,6 @@ _STRIDE: Final = 1_000
 #: Leads that are shown before anything is bought.
 _FIRST: Final = 5
 _STYLE: Final = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
-_MORE_KINDS: Final = Localized(
-    en="... and {count} more kinds of problems.", es="... y {count} clases más de problemas."
-)
-_LEFT_OUT: Final = Localized(en="not read as rows", es="no se lee como fila")
-_FIELD: Final = Localized(en="field", es="campo")
-_COLUMN: Final = Localized(en="column", es="columna")
-_ROW: Final = Localized(en="row", es="fila")
-_BY_CELLS: Final = Localized(en=" (by its cells)", es=" (por sus celdas)")
-_ELSE: Final = Localized(en=", else ", es=", si no, ")
-_NOT_READ: Final = Localized(en="Not read: {names}.", es="No se lee: {names}.")
-_YES_NO: Final = {"en": {True: "yes", False: "no"}, "es": {True: "sí", False: "no"}}
 _NOT_ACCEPTED = "Stopped while the file was being read: nothing was accepted, and nothing bought."
 _MAYBE_ACCEPTED = (
     "Stopped while the job was being accepted. `emasai jobs list` shows whether it was; the same "
@@ -172,7 +167,6 @@ class Outcome:
     summary: Summary
     budgets: Budgets
     outputs: Outputs = NO_OUTPUTS
-    language: Language = "en"
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -193,11 +187,10 @@ class Reading:
     `doubtful` are the numbers of the leads that may be persons who were known already.
     """
 
-    def __init__(self, lead_file: LeadFile, *, quiet: bool, tells: Language | None) -> None:
-        """Read *lead_file*; *tells* is the language in which its problems are printed, if any."""
+    def __init__(self, lead_file: LeadFile, *, quiet: bool) -> None:
+        """Read *lead_file*, with progress unless *quiet*."""
         self._file = lead_file
         self._quiet = quiet
-        self._tells = tells
         self.numbers = array("I")
         self.told = bytearray()
         self.leads = 0
@@ -224,8 +217,8 @@ class Reading:
         self.doubtful, self._problems, self._only_doubtful = set(), Problems(), 0
         rows = self._file.length
         columns = (
-            *(TextColumn("reading"), BarColumn(), MofNCompleteColumn()),
-            *(TextColumn("rows, left"), TimeRemainingColumn()),
+            *(TextColumn(translate("reading")), BarColumn(), MofNCompleteColumn()),
+            *(TextColumn(translate("rows, left")), TimeRemainingColumn()),
         )
         with ProgressDisplay(*columns, total=rows, quiet=self._quiet) as display:
             for row in self._file.rows():
@@ -235,7 +228,8 @@ class Reading:
                 self.numbers.append(NO_LEAD if row.lead_number is None else row.lead_number)
                 if len(self.numbers) % _STRIDE == 0:
                     read = len(self.numbers)
-                    display.show(read, f"{read:,}/{rows:,} rows read")
+                    line = translate("{}/{} rows read", number(read), number(rows))
+                    display.show(read, line)
                 if row.lead is not None and not row.is_repetition:
                     self.leads += 1
                     yield row
@@ -257,23 +251,19 @@ class Reading:
 
     def show_problems(self) -> None:
         """Print what is wrong with the file, after it was read."""
-        if self._tells is not None:
-            for phrase in self._file.left_out:
-                left_out = _LEFT_OUT.in_language(self._tells)
-                notice(f"{self._file.path}, {left_out}:", f"{phrase.in_language(self._tells)}.")
-            _show(self._problems, self._tells)
+        for phrase in self._file.left_out:
+            headline = translate("{}, not read as rows:", self._file.path)
+            notice(headline, f"{phrase.in_language(language())}.")
+        sentences = list(self._problems.sentences(language()))
+        for level, sentence in sentences[:SHOWN]:
+            err.print(sentence, style=_STYLE[level])
+        if len(sentences) > SHOWN:
+            more = len(sentences) - SHOWN
+            err.print(translate("... and {} more kinds of problems.", number(more)))
 
 
 def _is_told(row: LeadRow) -> bool:
     return any(each.level is not Level.NOTE for each in row.problems)
-
-
-def _show(problems: Problems, language: Language) -> None:
-    sentences = list(problems.sentences(language))
-    for level, sentence in sentences[:SHOWN]:
-        err.print(sentence, style=_STYLE[level], soft_wrap=True)
-    if len(sentences) > SHOWN:
-        err.print(_MORE_KINDS.in_language(language).format(count=len(sentences) - SHOWN))
 
 
 def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_json: bool) -> None:
@@ -281,7 +271,7 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
 
     async def look(runtime: Runtime) -> Estimate:
         if not as_json:
-            show_reading(lead_file, runtime.settings.language)
+            show_reading(lead_file)
         return await look_at(runtime, batch, quiet=as_json)
 
     async def work(runtime: Runtime) -> Outcome:
@@ -297,8 +287,10 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
 
 async def look_at(runtime: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
     """Return what doing *batch* would buy; print what is wrong with its file."""
-    reading = Reading(batch.lead_file, quiet=quiet, tells=runtime.settings.language)
-    return await preview(runtime, batch, reading, max_cost_micros=batch.terms.max_cost_micros)
+    reading = Reading(batch.lead_file, quiet=quiet)
+    found = await preview(runtime, batch, reading, max_cost_micros=batch.terms.max_cost_micros)
+    reading.show_problems()
+    return found
 
 
 async def preview(
@@ -318,7 +310,6 @@ async def preview(
 
     rows = batch.lead_file.length
     found = await estimate(runtime, asked(), rows=rows, max_cost_micros=max_cost_micros)
-    reading.show_problems()
     return found if batch.leads is None else replace(found, imported=reading.imported)
 
 
@@ -328,13 +319,12 @@ async def run_batch(runtime: Runtime, batch: Batch, outputs: Outputs, *, quiet: 
     After Ctrl-C the file is written too, with the results so far; the other rows are `pending`,
     and the same command continues them.
     """
-    patience, language = Patience(), runtime.settings.language
-    reading = Reading(batch.lead_file, quiet=quiet, tells=language)
+    patience, reading = Patience(), Reading(batch.lead_file, quiet=quiet)
     try:
         # Submitting again finds the same job, unless that is finished.
         job = await patiently(lambda: _submit(runtime, batch, reading), patience)
     except asyncio.CancelledError:
-        err.print(_MAYBE_ACCEPTED if reading.is_complete else _NOT_ACCEPTED)
+        err.print(translate(_MAYBE_ACCEPTED if reading.is_complete else _NOT_ACCEPTED))
         raise
     if job is not None:
         job = await follow(runtime, job, quiet=quiet)
@@ -342,7 +332,7 @@ async def run_batch(runtime: Runtime, batch: Batch, outputs: Outputs, *, quiet: 
     summary = await patiently(lambda: _write_back(runtime, batch, reading, job, outputs), patience)
     context = None if job is None else job.context
     budgets = await patiently(lambda: read_budgets(runtime, context), patience)
-    return Outcome(job, summary, budgets, outputs, language)
+    return Outcome(job, summary, budgets, outputs)
 
 
 async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | None:
@@ -377,7 +367,7 @@ async def _write_back(
     runtime: Runtime, batch: Batch, reading: Reading, job: Job | None, outputs: Outputs
 ) -> Summary:
     """Write the file with the results of *job*, and count them."""
-    lead_file, language = batch.lead_file, runtime.settings.language
+    lead_file = batch.lead_file
     known = KnownCompanies(runtime.jobs.results)
     imported = None if batch.leads is None else reading.imported
     summary = Summary(
@@ -386,11 +376,11 @@ async def _write_back(
     leads = 0
     with ExitStack() as files:
         results = files.enter_context(
-            open_results(outputs.output or output_path(lead_file), lead_file, language)
+            open_results(outputs.output or output_path(lead_file), lead_file, language())
         )
         rejected = None
         if outputs.errors is not None:
-            opened = open_results(outputs.errors, lead_file, language, (REASON_COLUMN,))
+            opened = open_results(outputs.errors, lead_file, language(), (REASON_COLUMN,))
             rejected = files.enter_context(opened)
         rows = zip(lead_file.records(), reading.numbers, reading.told, strict=True)
         for some in in_parts(rows):
@@ -406,22 +396,23 @@ async def _write_back(
                 if row is not None and is_doubtful:
                     row = replace(row, problems=(*row.problems, reading.known_person(row)))
                 if result is None:
-                    cells = without_result(row or lead_file.read(record), language)
+                    cells = without_result(row or lead_file.read(record), language())
                 else:
-                    cells = cells_of(result, language, known.of(result))
+                    cells = cells_of(result, known.of(result))
                     if is_first:
                         summary.add(result)
                     else:
                         cells = shared(cells)
                 if row is not None:
-                    warnings = said_of(row, Level.WARNING, language)
+                    warnings = said_of(row, Level.WARNING, language())
                     cells = replace(cells, warnings=warnings)
                     for problem in row.problems:
                         results.problem(problem)
                     if rejected is not None and row.lead is None:
                         rejected.row(record, (cells.reason,))
                 results.row(record, cells.cells())
-        results.summary(summary_lines(summary, _ITEMS[batch.kind], language))
+        lines = summary_lines(summary, _ITEMS[batch.kind])
+        results.summary((translate(name), count, remark) for name, count, remark in lines)
     return summary
 
 
@@ -457,22 +448,20 @@ _NOTHING: Final = CompanyColumns()
 _KNOWN: Final = tuple(field.name for field in fields(CompanyColumns))
 
 
-def cells_of(
-    result: ItemResult, language: Language, known: CompanyColumns = _NOTHING
-) -> ResultCells:
-    """Return the cells of the lead file for *result* and what is *known* of its company. Pure."""
+def cells_of(result: ItemResult, known: CompanyColumns = _NOTHING) -> ResultCells:
+    """Return the cells of the lead file for *result* and what is *known* of its company."""
     lead = result if isinstance(result, LeadResult) else None
     draft = None if lead is None else lead.draft
     viable = None if lead is None else lead.viable
     return ResultCells(
         status=result.status,
         company_key=result.company_key or "",
-        viable="" if viable is None else _YES_NO[language][viable],
+        viable="" if viable is None else translate("yes" if viable else "no"),
         score="" if lead is None or lead.score is None else str(lead.score),
         value="" if draft is None else str(draft.value.amount),
         currency="" if draft is None else draft.value.currency,
-        next_step="" if draft is None else draft.next_step.in_language(language),
-        reason="" if result.reason is None else result.reason.in_language(language),
+        next_step="" if draft is None else draft.next_step.in_language(language()),
+        reason="" if result.reason is None else result.reason.in_language(language()),
         outcome_source=_source_of(result),
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
         cost_usd=f"{result.cost_micros / MICROS_PER_USD:.6f}",
@@ -500,27 +489,23 @@ def finish(outcome: Outcome, *, items: str, as_json: bool, about: str = "") -> N
     else:
         show_outcome(outcome, items=items, about=about)
     if pending := outcome.summary.pending:
-        notice(f"{pending} are not finished.", _PENDING)
+        notice(translate("{} are not finished.", number(pending)), translate(_PENDING))
     raise typer.Exit(outcome.summary.exit_code)
 
 
 def show_outcome(outcome: Outcome, *, items: str, about: str = "") -> None:
     """Print the outcome of a job for people."""
     job, summary, outputs = outcome.job, outcome.summary, outcome.outputs
-    language = outcome.language
-    out.print(summary_table(summary, items=items, language=language))
-    sentences = []
+    out.print(figures(summary_lines(summary, items)))
     if outputs.output is not None:
-        sentences.append(f"Results are in {outputs.output}.")
+        print_sentence("Results are in {}.", outputs.output)
     if outputs.errors is not None:
-        unusable = summary.invalid_rows
-        sentences.append(f"Rows that could not be used ({unusable}) are in {outputs.errors}.")
+        unusable = number(summary.invalid_rows)
+        print_sentence("Rows that could not be used ({}) are in {}.", unusable, outputs.errors)
     if about and job is not None:
-        sentences.append(f"Job {job.job_id}: {about}.")
-    for sentence in sentences:
-        out.print(said(sentence, language), soft_wrap=True)
+        print_sentence("Job {}: {}.", job.job_id, translate(about))
     if sentence := verdict(summary):
-        out.print(said(sentence, language), style="green")
+        out.print(sentence, style="green")
     show_warnings(outcome.budgets)
 
 
@@ -531,20 +516,20 @@ def in_parts(things: Iterable[T], size: int = PART) -> Iterator[list[T]]:
         yield part
 
 
-def show_reading(lead_file: LeadFile, language: Language) -> None:
+def show_reading(lead_file: LeadFile) -> None:
     """Print which columns hold what, which are not read, and the first leads."""
-    columns = table(_FIELD.in_language(language), _COLUMN.in_language(language))
+    columns = table("field", "column")
     for field, names in lead_file.mapping.items():
-        known = _BY_CELLS.in_language(language) if field in lead_file.by_cells else ""
-        columns.add_row(field, Text(printable(_ELSE.in_language(language).join(names) + known)))
+        known = translate(" (by its cells)") if field in lead_file.by_cells else ""
+        columns.add_row(field, translate(", else ").join(names) + known)
     out.print(columns)
     if ignored := [name for name in lead_file.ignored if name]:
-        sentence = _NOT_READ.in_language(language).format(names=", ".join(ignored))
-        out.print(Text(printable(sentence)), soft_wrap=True)
+        print_sentence("Not read: {}.", ", ".join(ignored))
     fields = [field for field in LeadField if field in lead_file.mapping]
-    leads = table(_ROW.in_language(language), *fields)
+    leads = table("row")
+    for field in fields:  # as `--column` has their names
+        leads.add_column(field)
     rows = (row for row in lead_file.rows() if row.lead is not None)
     for row in islice(rows, _FIRST):
-        values = (getattr(row.lead, field) or "" for field in fields)
-        leads.add_row(str(row.number), *(Text(printable(value)) for value in values))
+        leads.add_row(str(row.number), *(getattr(row.lead, field) or "" for field in fields))
     out.print(leads)

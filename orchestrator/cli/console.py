@@ -2,6 +2,8 @@
 
 All of it is data unless it is a `rich.text.Text` with a style: no text is read as markup, and
 characters that a terminal would act on are shown as escapes (see `orchestrator.infra.printable`).
+Our own texts are given in English and printed in the user's language; numbers and dates are written
+as in that language.
 """
 
 import io
@@ -9,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +22,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.spanish import language, translate
 from orchestrator.infra.printable import json_escape, printable, printable_json
 
 
@@ -124,6 +127,16 @@ def _tolerant(stream: TextIO | None, descriptor: int) -> TextIO:
     )
 
 
+def print_sentence(sentence: str, *values: object, style: str | None = None) -> None:
+    """Write a *sentence* with *values* to standard output, in the user's language."""
+    out.print(translate(sentence, *values), style=style, soft_wrap=True)
+
+
+def print_error(sentence: str) -> None:
+    """Write to standard error why a command has failed, or what it could not do."""
+    err.print(f"emasai: {sentence}", style="red")
+
+
 def notice(headline: str, details: str) -> None:
     """Write a sentence to standard error, its *headline* highlighted."""
     err.print(Text.assemble((headline, "yellow"), " ", details))
@@ -133,18 +146,18 @@ def table(*columns: str, right: Collection[str] = (), gap: int = 3) -> Table:
     """Return an empty table of *columns*, those in *right* aligned for numbers."""
     new = Table(box=None, padding=(0, gap, 0, 0))
     for column in columns:
-        new.add_column(column, justify="right" if column in right else "left")
+        new.add_column(translate(column), justify="right" if column in right else "left")
     return new
 
 
 def figures(rows: Iterable[tuple[str, str, str]]) -> Table:
-    """Return a table of *rows*: a name, a number, and a remark."""
+    """Return a table of *rows*: a name in English, a number, a remark in the user's language."""
     new = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
     new.add_column(style="bold")
     new.add_column(justify="right")
     new.add_column(style="dim")
-    for row in rows:
-        new.add_row(*row)
+    for name, count, remark in rows:
+        new.add_row(translate(name), count, remark)
     return new
 
 
@@ -168,12 +181,35 @@ def write_json(text: str) -> None:
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _DOLLAR = 1_000_000
+_SPANISH_SIGNS = str.maketrans(",.", ".,")
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """Return *value* with separators: `1,234.5`, or `1.234,5` in Spanish."""
+    text = f"{value:,.{decimals}f}"
+    return text.translate(_SPANISH_SIGNS) if language() == "es" else text
+
+
+def percent(share: float) -> str:
+    """Return a *share*, 0 to 1, in whole percents."""
+    return f"{share * 100:.0f} %" if language() == "es" else f"{share:.0%}"
 
 
 def dollars(micros: int) -> str:
     """Return micro-USD as dollars: two decimals for large sums, four for small ones."""
-    whole = micros >= _DOLLAR or not micros
-    return f"${micros / _DOLLAR:,.2f}" if whole else f"${micros / _DOLLAR:.4f}"
+    amount = number(abs(micros) / _DOLLAR, 2 if abs(micros) >= _DOLLAR or not micros else 4)
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{amount} US$" if language() == "es" else f"{sign}${amount}"
+
+
+def day(at: datetime) -> str:
+    """Return the day of *at* as numbers: `2026-11-30`, or `30/11/2026` in Spanish."""
+    return f"{at:%d/%m/%Y}" if language() == "es" else f"{at:%Y-%m-%d}"
+
+
+def instant(at: datetime) -> str:
+    """Return day and time of *at*, to the second."""
+    return f"{day(at)} {at:%H:%M:%S}"
 
 
 def span(length: timedelta) -> str:

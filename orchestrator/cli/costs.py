@@ -10,9 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, notice, out, print_json, table
+from orchestrator.cli.console import (
+    dollars,
+    notice,
+    number,
+    out,
+    percent,
+    print_json,
+    print_sentence,
+    table,
+)
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.spanish import translate, translate_message
 from orchestrator.purchasing import Cost, CostsBy, top_costs, total
 from orchestrator.spending import Budgets, budgets_json, read_all_budgets
 
@@ -26,7 +36,6 @@ _COST_FIELDS: Final = (
     *("key", "purchases", "spent_micros", "estimated_micros", "charged_micros"),
     *("uncertain_micros", "served", "saved_micros", "net_micros"),
 )
-_LEGEND: Final = Text.assemble(("spent", "red"), " and ", ("saved", "green"))
 
 
 def costs(
@@ -53,7 +62,7 @@ def costs(
     elif found:
         out.print(costs_table(found, by, width=out.width))
     else:
-        out.print("Nothing was bought.")
+        print_sentence("Nothing was bought.")
 
 
 def costs_json(cost: Cost) -> dict[str, Any]:
@@ -66,49 +75,51 @@ def costs_table(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType
     rows = top_costs(found, by, most=SHOWN)
     largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
     bars = [_bars(cost, largest) for cost in rows]
+    # The key of a row that sums up others is a text of ours.
+    keys = [cost.key if cost in found else translate_message(cost.key) for cost in rows]
     beside = width >= WIDE
     numbers = _numbers(
         by.value, "purchases", "charged", "uncertain", "estimated", "served", "saved", "net"
     )
     if beside:
-        numbers.add_column(_LEGEND)
-    for cost, bar in zip(rows, bars, strict=True):
-        numbers.add_row(*_cells(cost), *([bar] if beside else []))
+        numbers.add_column(_legend())
+    for key, cost, bar in zip(keys, rows, bars, strict=True):
+        numbers.add_row(key, *_cells(cost), *([bar] if beside else []))
     numbers.add_section()
-    numbers.add_row(*_cells(total(found)), style="bold")
+    numbers.add_row(translate("in all"), *_cells(total(found)), style="bold")
     if beside:
         return numbers
     plot = _numbers(by.value)
-    plot.add_column(_LEGEND)
-    for cost, bar in zip(rows, bars, strict=True):
-        plot.add_row(cost.key, bar)
+    plot.add_column(_legend())
+    for key, bar in zip(keys, bars, strict=True):
+        plot.add_row(key, bar)
     return Group(numbers, "", plot)
 
 
 def _numbers(first: str, *numbers: str) -> Table:
-    new = Table(box=None, padding=(0, 2, 0, 0))
-    new.add_column(first, overflow="fold")
-    for column in numbers:
-        new.add_column(column, justify="right", no_wrap=True)
+    new = table(first, *numbers, right=numbers, gap=2)
+    new.columns[0].overflow = "fold"
+    for column in new.columns[1:]:
+        column.no_wrap = True
     return new
+
+
+def _legend() -> Text:
+    names = (translate("spent"), "red"), " ", translate("and"), " ", (translate("saved"), "green")
+    return Text.assemble(*names)
 
 
 def _cells(cost: Cost) -> tuple[str, ...]:
     share = cost.estimated_micros / cost.spent_micros if cost.spent_micros else 0
     return (
-        cost.key,
-        f"{cost.purchases:,}",
+        number(cost.purchases),
         dollars(cost.charged_micros),
         dollars(cost.uncertain_micros),
-        f"{share:.0%}",
-        f"{cost.served:,}",
+        percent(share),
+        number(cost.served),
         dollars(cost.saved_micros),
-        _signed_dollars(cost.net_micros),
+        dollars(cost.net_micros),
     )
-
-
-def _signed_dollars(micros: int) -> str:
-    return f"-{dollars(-micros)}" if micros < 0 else dollars(micros)
 
 
 def _bars(cost: Cost, largest: int) -> Group:
@@ -140,9 +151,8 @@ def show_warnings(budgets: Budgets) -> None:
     for name, state in budgets.items():
         if state.cap_micros is not None and state.is_past_soft_cap:
             used, cap = dollars(state.used_micros), dollars(state.cap_micros)
-            notice(
-                f"The budget of {name} is nearly used up:", f"{used} of {cap} (`emasai budget`)."
-            )
+            headline = translate("The budget of {} is nearly used up:", name)
+            notice(headline, translate("{} of {} (`emasai budget`).", used, cap))
 
 
 def _budget_table(budgets: Budgets) -> Table:
@@ -151,10 +161,10 @@ def _budget_table(budgets: Budgets) -> Table:
     for name, state in budgets.items():
         found.add_row(
             name,
-            "none" if state.cap_micros is None else dollars(state.cap_micros),
+            translate("none") if state.cap_micros is None else dollars(state.cap_micros),
             dollars(state.spent_micros),
             dollars(state.held_micros),
             "-" if state.left_micros is None else dollars(state.left_micros),
-            Text("nearly used up", "yellow") if state.is_past_soft_cap else "",
+            Text(translate("nearly used up"), "yellow") if state.is_past_soft_cap else "",
         )
     return found

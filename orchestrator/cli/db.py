@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.console import Exit, err, figures, out, print_json
+from orchestrator.cli.console import (
+    Exit,
+    figures,
+    number,
+    out,
+    print_error,
+    print_json,
+    print_sentence,
+)
 from orchestrator.cli.installation import configured
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.spanish import translate, translate_message
 from orchestrator.database import (
     DataWouldBeLost,
     DowngradeRefused,
@@ -77,11 +86,13 @@ def downgrade_(
         print_json({"undone": way.undone, "lost": way.lost, "dry_run": dry_run})
         return
     if way.lost:
-        remark = "would be lost" if dry_run else "lost"
-        out.print(figures((what, str(count), remark) for what, count in way.lost.items()))
+        remark = translate("would be lost" if dry_run else "lost")
+        out.print(figures((what, number(count), remark) for what, count in way.lost.items()))
     verb = "would be undone" if dry_run else "undone"
-    undone = ", ".join(way.undone)
-    out.print(f"Revisions {verb}: {undone}." if undone else "The database is there already.")
+    if way.undone:
+        print_sentence("Revisions {}: {}.", translate(verb), ", ".join(way.undone))
+    else:
+        print_sentence("The database is there already.")
 
 
 @db.command()
@@ -91,7 +102,7 @@ def check(*, as_json: AsJson = False) -> None:
         state = asyncio.run(current_state(settings.database_url.get_secret_value()))
     _show(state, as_json=as_json)
     if state.mismatch is not None:
-        err.print(f"emasai: {state.mismatch}", style="red")
+        print_error(translate_message(str(state.mismatch)))
         raise typer.Exit(Exit.FAILED)
 
 
@@ -115,4 +126,4 @@ def _show(state: SchemaState, *, as_json: bool) -> None:
     if as_json:
         print_json({"revision": state.current, "needed": state.head, "current": state.is_current})
     elif state.is_current:
-        out.print(f"The database is at revision {state.head}, as this version needs it.")
+        print_sentence("The database is at revision {}, as this version needs it.", state.head)

@@ -10,15 +10,12 @@ from rich.text import Text
 from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.cli.installation import configured, home
 from orchestrator.cli.options import AsJson
+from orchestrator.cli.spanish import translate
 from orchestrator.doctor import Diagnosis, Level
 from orchestrator.doctor.examine import examine
 from orchestrator.settings import is_configured
 
-_MARK = {
-    Level.OK: Text("ok", "green"),
-    Level.WARNING: Text("warning", "yellow"),
-    Level.FAULT: Text("fault", "red"),
-}
+_STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
 
 
 def doctor(*, as_json: AsJson = False) -> None:
@@ -51,5 +48,6 @@ def _table(diagnoses: list[Diagnosis]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for diagnosis in diagnoses:
         fix = "" if diagnosis.fix is None else f"; {diagnosis.fix}"
-        table.add_row(_MARK[diagnosis.level], diagnosis.check, f"{diagnosis.what}{fix}")
+        mark = Text(translate(diagnosis.level), _STYLE[diagnosis.level])
+        table.add_row(mark, diagnosis.check, f"{diagnosis.what}{fix}")
     return table

@@ -8,10 +8,18 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outputs, run_file
-from orchestrator.cli.console import dollars, err, out, print_json, table
+from orchestrator.cli.console import (
+    day,
+    dollars,
+    err,
+    instant,
+    out,
+    percent,
+    print_json,
+    table,
+)
 from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.explain import show_evidence
 from orchestrator.cli.options import (
@@ -36,6 +44,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.run import SUFFIXES
 from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
+from orchestrator.cli.spanish import language, translate
 from orchestrator.cli.summary import Estimate, estimate, in_parts, show_estimate, summarize
 from orchestrator.dispatch import Terms
 from orchestrator.evidence.waterfall import wants_profile
@@ -151,11 +160,11 @@ def _enrich_names(
         if with_evidence:
             shown = [await _evidence_of(runtime, mention) for mention in mentions]
         # Printed here: closing the runtime waits for purchases that have outlasted --patience.
-        _show_all(results, shown, runtime.settings.language, as_json=as_json)
+        _show_all(results, shown, as_json=as_json)
         if not as_json:
             show_warnings(await read_budgets(runtime, context))
         if any(result.code == STILL_LOADING for result in results):
-            err.print(_IN_FLIGHT)
+            err.print(translate(_IN_FLIGHT))
         return results
 
     results = with_runtime(work)
@@ -173,7 +182,6 @@ async def _evidence_of(runtime: Runtime, mention: Mention) -> EvidenceShown | No
 def _show_all(
     results: list[CompanyResult],
     shown: list[EvidenceShown | None] | None,
-    language: Language,
     *,
     as_json: bool,
 ) -> None:
@@ -187,18 +195,18 @@ def _show_all(
     for number, result in enumerate(results):
         out.print(Text.assemble((printable(result.company), "bold"), "  ", _origin(result)))
         if result.reason is not None:
-            out.print(result.reason.in_language(language))
+            out.print(result.reason.in_language(language()))
         if shown is not None:
             if evidence := shown[number]:
-                show_evidence(evidence, language)
+                show_evidence(evidence)
         elif result.evidence is not None:
             claims = table("field", "value", "confidence", "as of", "source", gap=1)
             for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):
                 claims.add_row(
                     claim.field.value,
                     str(claim.value),
-                    f"{claim.confidence:.0%}",
-                    f"{claim.as_of:%Y-%m-%d}",
+                    percent(claim.confidence),
+                    day(claim.as_of),
                     claim.source_url or "",
                 )
             out.print(claims)
@@ -208,13 +216,13 @@ def _origin(result: CompanyResult) -> str:
     """Return how a result came about, and what it cost or saved."""
     details = [] if result.source is None else [result.source.value]
     if result.cost_micros:
-        details.append(f"paid {dollars(result.cost_micros)}")
+        details.append(translate("paid {}", dollars(result.cost_micros)))
     elif result.source is not None:
-        details.append(f"saved {dollars(result.saved_micros)}")
+        details.append(translate("saved {}", dollars(result.saved_micros)))
     if result.uncertain_micros:
-        details.append(f"uncertain {dollars(result.uncertain_micros)}")
+        details.append(translate("uncertain {}", dollars(result.uncertain_micros)))
     if result.as_of:
-        details.append(f"as of {result.as_of:%Y-%m-%d %H:%M} UTC")
+        details.append(translate("as of {} UTC", instant(result.as_of)))
     if details and result.simulated:
-        details.append("simulated")
+        details.append(translate("simulated"))
     return f"{result.status.value} ({', '.join(details)})" if details else result.status.value

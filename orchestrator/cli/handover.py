@@ -8,9 +8,20 @@ import typer
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import Exit, err, notice, out, print_json, table
+from orchestrator.cli.console import (
+    Exit,
+    instant,
+    notice,
+    number,
+    out,
+    print_error,
+    print_json,
+    print_sentence,
+    table,
+)
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.spanish import translate
 from orchestrator.leads import HandOver, HandOverState
 
 handover = typer.Typer(
@@ -43,9 +54,9 @@ def list_(
         print_json({"counts": totals, "handovers": list(map(asdict, found))})
     else:
         out.print(_table(found))
-        out.print(", ".join(f"{count} {name}" for name, count in totals.items()))
+        out.print(", ".join(f"{number(n)} {name}" for name, n in totals.items()))
     if not has_webhook:
-        notice("EMASAI_WEBHOOK_URL is not set:", _WAITING)
+        notice(translate("EMASAI_WEBHOOK_URL is not set:"), translate(_WAITING))
 
 
 @handover.command()
@@ -65,9 +76,9 @@ def retry(
     if as_json:
         print_json({"owed_again": count})
     else:
-        out.print(f"{count} hand-overs are pending again.")
+        print_sentence("{} hand-overs are pending again.", number(count))
     if events and count < len(set(events)):
-        err.print(f"emasai: only {count} of {len(set(events))} had been given up.", style="red")
+        print_error(translate("only {} of {} had been given up.", count, len(set(events))))
         raise typer.Exit(Exit.PARTLY)
 
 
@@ -82,8 +93,8 @@ def _table(found: list[HandOver]) -> Table:
             str(each.event_id),
             each.state.value,
             str(each.attempts),
-            f"{each.created_at:%Y-%m-%d %H:%M:%S}",
-            f"{each.due_at:%Y-%m-%d %H:%M:%S}" if is_pending else "-",
+            instant(each.created_at),
+            instant(each.due_at) if is_pending else "-",
             each.reason or "",
         )
     return listed

@@ -10,9 +10,10 @@ from rich.table import Table
 
 from orchestrator import deciding
 from orchestrator.app import Runtime
-from orchestrator.cli.console import err, out, print_json, table
+from orchestrator.cli.console import day, err, instant, out, print_json, print_sentence, table
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website, check_name
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.spanish import translate, translate_message
 from orchestrator.deciding import Affected, Author, Entered
 from orchestrator.identity import Identity, Mention, Removal
 from orchestrator.identity.index import REFRESH_AFTER
@@ -150,7 +151,7 @@ def list_(*, as_json: AsJson = False) -> None:
     elif decisions:
         out.print(_table(decisions))
     else:
-        out.print("There are no decisions yet.")
+        print_sentence("There are no decisions yet.")
 
 
 @identity.command()
@@ -183,11 +184,10 @@ def _decide(enter: Enter, by: str | None, why: str, *, as_json: bool) -> None:
         print_json(decision_json(entered.decision))
         return
     seconds = REFRESH_AFTER.total_seconds()
-    for text in (
-        f"Entered as {entered.decision}; in force everywhere within {seconds:.0f} s.",
-        *entered.consequences,
-    ):
-        out.print(text)
+    entry = "Entered as {}; in force everywhere within {} s."
+    print_sentence(entry, entered.decision, round(seconds))
+    for text in entered.consequences:
+        out.print(translate_message(text), soft_wrap=True)
 
 
 def _confirm(histories: Sequence[Affected]) -> None:
@@ -199,8 +199,8 @@ def _confirm(histories: Sequence[Affected]) -> None:
     sides = "; ".join(map(str, histories))
     if not sys.stdin.isatty():
         raise BadDecision(f"both have a history ({sides}); if they are one company, give --yes")
-    err.print(f"Both have a history: {sides}.")
-    typer.confirm("Are they one company?", abort=True, err=True)
+    err.print(translate("Both have a history: {}.", sides))
+    typer.confirm(translate("Are they one company?"), abort=True, err=True)
 
 
 def _table(decisions: list[IdentityDecision]) -> Table:
@@ -210,10 +210,10 @@ def _table(decisions: list[IdentityDecision]) -> Table:
         number = undone.get(each.number)
         listed.add_row(
             str(each.number),
-            f"{each.decided_at:%Y-%m-%d %H:%M}",
+            instant(each.decided_at),
             each.by,
             f"{each.kind} {each.subject}" + (f" -> {each.target}" if each.target else ""),
-            "in force" if number is None else f"undone by {number}",
+            translate("in force") if number is None else translate("undone by {}", number),
             each.why,
         )
     return listed
@@ -223,20 +223,20 @@ def print_resolution(found: Resolution) -> None:
     """Print the identity for people."""
     company = found.company
     name = company.identity.display_name
-    out.print(f"{name} has the key {company.key}{_WHY[company.reason]}")
+    print_sentence("{} has the key {}{}", name, company.key, translate(_WHY[company.reason]))
     for part in company.identity.removed:
-        out.print(f"  without {part.text!r}, {_reason(part)}")
+        print_sentence("  without {!r}, {}", part.text, _reason(part))
     if _keeps_its_form(company.identity):
-        out.print(
-            f"  with the legal form {company.identity.facts.legal_form}, which distinguishes it"
-        )
+        form = company.identity.facts.legal_form
+        print_sentence("  with the legal form {}, which distinguishes it", form)
     for decision in found.decisions:
-        out.print(f"  by {decision}: {decision.by}, {decision.decided_at:%Y-%m-%d}, {decision.why}")
+        who = f"{decision.by}, {day(decision.decided_at)}, {decision.why}"
+        print_sentence("  by {}: {}", decision, who)
     for key in found.keys[1:]:
-        out.print(f"  one company with {key}")
+        print_sentence("  one company with {}", key)
     for key, claims in found.companies.items():
-        what = "could be" if company.is_ambiguous else "leads of this name have"
-        out.print(f"  {what} {key}: {', '.join(dict.fromkeys(map(str, claims)))}")
+        what = "  could be {}: {}" if company.is_ambiguous else "  leads of this name have {}: {}"
+        print_sentence(what, key, ", ".join(dict.fromkeys(map(str, claims))))
 
 
 def _keeps_its_form(identity: Identity) -> bool:
@@ -246,4 +246,4 @@ def _keeps_its_form(identity: Identity) -> bool:
 
 
 def _reason(part: Removal) -> str:
-    return f"{_KINDS.get(part.form.kind, 'a remark')} {part.form.label}"
+    return f"{translate(_KINDS.get(part.form.kind, 'a remark'))} {part.form.label}"

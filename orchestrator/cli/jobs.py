@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.dispatch import RequeueReport, command, requeue_all, requeued_as
 from orchestrator.handlers import FailedItem, FailureCount, list_failed_items, retry_of
@@ -25,9 +24,21 @@ from orchestrator.jobs import (
     UnreadableJob,
 )
 
-from .console import dollars, json_text, out, print_json, span, table, write_json
+from .console import (
+    dollars,
+    instant,
+    json_text,
+    number,
+    out,
+    print_json,
+    print_sentence,
+    span,
+    table,
+    write_json,
+)
 from .options import AsJson, Deadline, OfLane, OfTenant, parse_instant, parse_terms
 from .session import with_runtime
+from .spanish import language, translate, translate_message
 
 jobs = typer.Typer(
     name="jobs",
@@ -128,13 +139,14 @@ def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
         if as_json:
             print_json({"job_id": job_id, "removed": True, "problem": job.problem})
         else:
-            out.print(f"{job}.", soft_wrap=True)
+            out.print(translate_message(f"{job}."), soft_wrap=True)
     elif as_json:
         print_json(_as_json(job, now))
     else:
-        out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.")
+        done, total = number(job.done), number(job.total)
+        print_sentence("{} is {}: {} of {} done.", job.job_id, job.state, done, total)
         if wanted is Command.CANCEL and job.kind is JobKind.REFRESH and job.done < job.total:
-            out.print(_STILL_WATCHED, soft_wrap=True)
+            print_sentence(_STILL_WATCHED)
 
 
 _STILL_WATCHED = (
@@ -170,7 +182,7 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
     listed = table(*columns, right=("done", "spent", "age"))
     for job in found:
         if isinstance(job, UnreadableJob):
-            listed.add_row(job.job_id, "cannot be read", job.problem)
+            listed.add_row(job.job_id, translate("cannot be read"), job.problem)
             continue
         listed.add_row(
             job.job_id,
@@ -178,7 +190,7 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
             job.state,
             job.lane,
             job.tenant,
-            f"{job.done}/{job.total}",
+            f"{number(job.done)}/{number(job.total)}",
             dollars(job.tally.get("spent_micros", 0)),
             span(now - job.accepted_at),
         )
@@ -187,23 +199,28 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
 
 def _details(seen: _Seen) -> Table:
     job, left = seen.job, seen.job.time_left(seen.now)
-    cap = "" if job.max_cost_micros is None else f" of {dollars(job.max_cost_micros)} at most"
+    spent = dollars(job.tally.get("spent_micros", 0))
+    if job.max_cost_micros is not None:
+        spent = translate("{} of {} at most", spent, dollars(job.max_cost_micros))
+    request = job.kind, number(job.total), job.lane, job.origin
+    pace = "about {}, at the present pace"
+    counts = {name: count for name, count in sorted(job.tally.items()) if ":" in name}
     details = [
         ("job", job.job_id),
-        ("request", f"{job.kind}, {job.total} rows, lane {job.lane}, by {job.origin}"),
+        ("request", translate("{}, {} rows, lane {}, by {}", *request)),
         ("tenant", job.tenant),
         ("state", job.state),
-        ("done", f"{job.done} of {job.total}"),
-        *([] if left is None else [("left", f"about {span(left)}, at the present pace")]),
-        *([] if job.deadline is None else [("deadline", f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC")]),
-        ("spent", f"{dollars(job.tally.get('spent_micros', 0))}{cap}"),
+        ("done", translate("{} of {}", number(job.done), number(job.total))),
+        *([] if left is None else [("left", translate(pace, span(left)))]),
+        *([] if job.deadline is None else [("deadline", f"{instant(job.deadline)} UTC")]),
+        ("spent", spent),
         ("saved", dollars(job.tally.get("saved_micros", 0))),
-        *((name.replace(":", " "), str(n)) for name, n in sorted(job.tally.items()) if ":" in name),
-        *((f"{e.at:%Y-%m-%d %H:%M:%S}", e.event.replace("_", " ")) for e in seen.timeline),
+        *((name.replace(":", " "), number(count)) for name, count in counts.items()),
+        *((instant(each.at), each.event.replace("_", " ")) for each in seen.timeline),
     ]
     shown = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
-    for row in details:
-        shown.add_row(*row)
+    for name, value in details:
+        shown.add_row(translate(name), value)
     return shown
 
 
@@ -253,7 +270,7 @@ def failed(
             return
         counts = await _count(runtime, wanted)
         if not counts:
-            out.print("Nothing has failed.")
+            print_sentence("Nothing has failed.")
             return
         out.print(_summary(counts))
         most, listed = SHOWN if limit is None else limit, list[FailedItem]()
@@ -263,7 +280,7 @@ def failed(
                 break
         if shown := listed[:most]:
             out.print()
-            out.print(_failed_table(shown, runtime.settings.language))
+            out.print(_failed_table(shown))
 
     with_runtime(work)
 
@@ -319,22 +336,23 @@ def _summary(counts: Mapping[str, FailureCount]) -> Table:
     numbers = ("items", "queued again")
     found = table("reason", *numbers, "retry", "last (UTC)", right=numbers)
     for code, each in counts.items():
-        last = "" if each.last_at is None else f"{each.last_at:%Y-%m-%d %H:%M:%S}"
-        found.add_row(code, str(each.items), str(each.requeued), each.retry, last)
+        last = "" if each.last_at is None else instant(each.last_at)
+        retry = translate(each.retry)
+        found.add_row(code, number(each.items), number(each.requeued), retry, last)
     return found
 
 
-def _failed_table(failed_items: list[FailedItem], language: Language) -> Table:
+def _failed_table(failed_items: list[FailedItem]) -> Table:
     columns = ("job", "no.", "company", "tries", "failed (UTC)", "reason")
     found = table(*columns, right=("no.", "tries"))
     for each in failed_items:
-        reason = "" if each.reason is None else each.reason.in_language(language)
+        reason = "" if each.reason is None else each.reason.in_language(language())
         found.add_row(
             each.job_id,
             str(each.number),
             each.company or each.item,
             str(each.attempts),
-            f"{each.failed_at:%Y-%m-%d %H:%M:%S}",
+            instant(each.failed_at),
             f"{each.code}: {reason}",
         )
     return found
@@ -388,29 +406,29 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
 def _show(report: RequeueReport, earlier: Sequence[str], *, dry_run: bool) -> None:
     if report.jobs:
         out.print(_report_table(report, dry_run=dry_run))
-    sentences = [_verdict(report, dry_run=dry_run)]
+    out.print(_verdict(report, dry_run=dry_run), soft_wrap=True)
     if report.left:
         names = ", ".join(f"{n} {code}" for code, n in sorted(report.left.items()))
-        sentences.append(
-            f"Left out: {names}. Give the --reason of those whose cause is fixed; what a schedule "
-            "has added is tried again by itself."
+        print_sentence(
+            "Left out: {}. Give the --reason of those whose cause is fixed; what a schedule "
+            "has added is tried again by itself.",
+            names,
         )
     if report.before:
-        as_jobs = f", as job {', '.join(earlier)}" if earlier else ""
-        sentences.append(f"Queued again before: {report.before.total()}{as_jobs}.")
-    for sentence in sentences:
-        out.print(sentence, soft_wrap=True)
+        as_jobs = translate(", as job {}", ", ".join(earlier)) if earlier else ""
+        print_sentence("Queued again before: {}{}.", number(report.before.total()), as_jobs)
 
 
 def _verdict(report: RequeueReport, *, dry_run: bool) -> str:
     items = report.codes.total()
     if not items:
-        return "There is nothing to queue again."
+        return translate("There is nothing to queue again.")
     reasons = ", ".join(f"{n} {code}" for code, n in sorted(report.codes.items()))
     if dry_run:
         cost = dollars(report.cost_micros_at_most)
-        return f"Would queue {items} again ({reasons}), for {cost} at most."
-    return f"Queued {items} again ({reasons})."
+        would = "Would queue {} again ({}), for {} at most."
+        return translate(would, number(items), reasons, cost)
+    return translate("Queued {} again ({}).", number(items), reasons)
 
 
 def _report_table(report: RequeueReport, *, dry_run: bool) -> Table:
@@ -421,7 +439,7 @@ def _report_table(report: RequeueReport, *, dry_run: bool) -> Table:
         found.add_row(
             each.parent.job_id,
             *(() if dry_run or each.job is None else (each.job.job_id,)),
-            str(each.items),
+            number(each.items),
             "" if may_spend is None else dollars(may_spend),
             each.parent.tenant,
         )

@@ -6,9 +6,10 @@ import typer
 from pydantic import TypeAdapter
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import Exit, figures, notice, out, print_json
+from orchestrator.cli.console import Exit, figures, notice, number, out, print_json, print_sentence
 from orchestrator.cli.options import AsJson, check_bound
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.spanish import translate, translate_message
 from orchestrator.persons import (
     EmailAddress,
     Erasure,
@@ -64,7 +65,7 @@ def export(email: Email, *, as_json: AsJson = False) -> None:
         ("archived answers", archived),
         ("cached answers", len(found.answers) - archived),
     ]
-    out.print(figures((name, str(count), "") for name, count in rows))
+    out.print(figures((name, number(count), "") for name, count in rows))
     _print_rest(found.named_in, found.elsewhere)
 
 
@@ -91,22 +92,24 @@ def erase(
     else:
         _print_erasure(erasure)
     if erasure.deferred:
-        notice("Redis does not answer:", "cached copies may be read until it does, for an hour.")
+        cached = "cached copies may be read until it does, for an hour."
+        notice(translate("Redis does not answer:"), translate(cached))
         raise typer.Exit(Exit.PARTLY)
 
 
 def _print_erasure(erasure: Erasure) -> None:
     if erasure.is_empty:
-        out.print("There is nothing to erase under this address.")
+        print_sentence("There is nothing to erase under this address.")
     else:
-        remark = "would be erased" if erasure.dry_run else "erased"
+        remark = translate("would be erased" if erasure.dry_run else "erased")
         counted = ((name, getattr(erasure, name)) for name in _COUNTS)
-        rows = [(name.replace("_", " "), str(count), remark) for name, count in counted]
+        rows = [(name.replace("_", " "), number(count), remark) for name, count in counted]
         out.print(figures(rows))
     for record_id in erasure.records:
-        out.print(f"Recorded as {record_id} in the table erasures.")
+        print_sentence("Recorded as {} in the table erasures.", record_id)
     for event_id in erasure.delivered:
-        out.print(f"The receiver of hand-overs has event {event_id}; have it erased there, too.")
+        received = "The receiver of hand-overs has event {}; have it erased there, too."
+        print_sentence(received, event_id)
     _print_list("Kept:", erasure.kept)
     _print_rest(erasure.named_in, erasure.elsewhere)
 
@@ -118,6 +121,6 @@ def _print_rest(named_in: list[str], elsewhere: list[str]) -> None:
 
 def _print_list(heading: str, texts: list[str]) -> None:
     if texts:
-        out.print(heading)
+        print_sentence(heading)
     for text in texts:
-        out.print(f"- {text}")
+        out.print(f"- {translate_message(text)}", soft_wrap=True)

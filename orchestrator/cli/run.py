@@ -19,7 +19,7 @@ from orchestrator.leadfile import FOR_PIPELINE, LeadField, LeadFileError, file_f
 from orchestrator.leads import OnConflict
 
 from .batch import Batch, LeadImport, Outcome, Outputs, look_at, run_batch, run_file, show_outcome
-from .console import Exit, err, notice, out, print_json
+from .console import Exit, notice, out, print_error, print_json
 from .installation import WORKERS
 from .options import (
     AsJson,
@@ -40,6 +40,7 @@ from .options import (
 )
 from .sample import run_sample
 from .session import with_runtime
+from .spanish import language, translate
 from .stored import CONDITIONS, Selection, estimate_stored, rejudge, run_stored
 from .summary import Estimate, show_estimate
 
@@ -229,7 +230,7 @@ class _Work:
                 batch, outputs = self._open(path, cap)
             except LeadFileError as error:
                 self.unusable[path] = error
-                _tell(runtime, error)
+                print_error(error.sentence(language()))
                 continue
             outcome = await run_batch(runtime, batch, outputs, quiet=self.as_json)
             self.outcomes[path] = outcome
@@ -287,13 +288,9 @@ def run_files(
         unusable = _as_json(work.unusable)
         print_json({"files": done, "unusable": unusable, "left": list(map(str, work.left))})
     if work.left:
-        notice(f"Not begun: {', '.join(map(str, work.left))}.", "Run the same command again.")
+        left = translate("Not begun: {}.", ", ".join(map(str, work.left)))
+        notice(left, translate("Run the same command again."))
     raise typer.Exit(work.exit_code)
-
-
-def _tell(runtime: Runtime, error: LeadFileError) -> None:
-    sentence = error.sentence(runtime.settings.language)
-    err.print(f"emasai: {sentence}", style="red", soft_wrap=True)
 
 
 def _as_json(unusable: Mapping[Path, LeadFileError]) -> list[dict[str, str]]:
@@ -317,7 +314,7 @@ def estimate_files(
                 estimates[path] = await look_at(runtime, batch, quiet=as_json)
             except LeadFileError as error:
                 unusable[path] = error
-                _tell(runtime, error)
+                print_error(error.sentence(language()))
 
     with_runtime(work)
     if as_json:

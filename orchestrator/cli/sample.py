@@ -15,7 +15,6 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
-from agents.case import Language, Localized
 from agents.cdao import AssessmentCode
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
@@ -25,10 +24,20 @@ from orchestrator.jobs import Job, Origin
 from orchestrator.leadfile import LeadFields
 
 from .batch import Batch, Reading, preview
-from .console import Exit, dollars, figures, out, print_json, span, table
+from .console import (
+    Exit,
+    dollars,
+    figures,
+    number,
+    out,
+    print_json,
+    print_sentence,
+    span,
+    table,
+)
 from .installation import WORKERS
 from .session import Patience, follow, patiently, with_runtime
-from .spanish import said
+from .spanish import language, translate
 from .summary import Estimate
 
 #: Standard deviations of a normal distribution that 95 % lie within.
@@ -156,13 +165,10 @@ _OUTCOMES: Final = (_ADVANCED, _DISCARDED, _INSUFFICIENT, _NOT_JUDGED)
 #: Sampled rows that are listed; the JSON has all.
 _LISTED: Final = 50
 
-_SMALL: Final = Localized(
-    en="{n} leads are few: each range is Wilson's 95 % interval, for money and purchases of their "
-    "share of the most that they can be. The rest of the file is untouched.",
-    es="{n} leads son pocos: cada intervalo es el de Wilson al 95 %, para importes y compras el de "
-    "su parte de lo que pueden ser como mucho. El resto del fichero no se ha tocado.",
+_SMALL: Final = (
+    "{} leads are few: each range is Wilson's 95 % interval, for money and purchases of their "
+    "share of the most that they can be. The rest of the file is untouched."
 )
-_WHOLE: Final = Localized(en="The sample is the whole file.", es="La muestra es el fichero entero.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +199,6 @@ class Sample:
     projection: Projection
     time: Range | None
     per_minute: float | None
-    language: Language
 
     @property
     def results(self) -> list[ItemResult]:
@@ -235,7 +240,7 @@ def run_sample(batch: Batch, size: int, *, as_json: bool) -> None:
     if as_json:
         print_json(sample.as_json())
     else:
-        _show(sample, sample.language)
+        _show(sample)
     raise typer.Exit(sample.exit_code)
 
 
@@ -244,8 +249,7 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
 
     After Ctrl-C the sample is what has a result by then.
     """
-    patience, language = Patience(), runtime.settings.language
-    reading = Reading(batch.lead_file, quiet=quiet, tells=language)
+    patience, reading = Patience(), Reading(batch.lead_file, quiet=quiet)
     leads = sum(1 for _ in reading.read())
     reading.show_problems()
     rows = _rows_at(batch, sample_positions(leads, size)) if leads else []
@@ -264,7 +268,7 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
         most_calls=len(Step) if by_steps else known.questions,
     )
     time, per_minute = await patiently(lambda: _time(runtime, job, projection), patience)
-    return Sample(job, rows, known, projection, time, per_minute, language)
+    return Sample(job, rows, known, projection, time, per_minute)
 
 
 def _rows_at(batch: Batch, positions: Sequence[int]) -> list[SampledRow]:
@@ -302,7 +306,7 @@ async def _with_results(runtime: Runtime, job: Job, rows: Sequence[SampledRow]) 
 
 async def _estimate(runtime: Runtime, batch: Batch) -> Estimate:
     """Look at all companies of the file; those of the sample are known by now."""
-    reading = Reading(batch.lead_file, quiet=True, tells=None)
+    reading = Reading(batch.lead_file, quiet=True)
     return await preview(runtime, batch, reading, max_cost_micros=None)
 
 
@@ -375,22 +379,22 @@ def _purchases_of(result: ItemResult) -> int:
     return len(ids.split("+")) if ids else 0
 
 
-def _show(sample: Sample, language: Language) -> None:
-    out.print(_rows_table(sample, language))
+def _show(sample: Sample) -> None:
+    out.print(_rows_table(sample))
     if len(sample.rows) > _LISTED:
-        more = f"... and {len(sample.rows) - _LISTED} more; the JSON has all of them."
-        out.print(said(more, language))
-    lines = _lines(sample)
-    out.print(figures((said(name, language), n, said(rest, language)) for name, n, rest in lines))
+        more = number(len(sample.rows) - _LISTED)
+        print_sentence("... and {} more; the JSON has all of them.", more)
+    out.print(figures(_lines(sample)))
     is_whole = sample.projection.leads == sample.projection.sampled
-    sentence = _WHOLE if is_whole else _SMALL
-    out.print(sentence.in_language(language).format(n=sample.projection.sampled))
+    if is_whole:
+        print_sentence("The sample is the whole file.")
+    else:
+        print_sentence(_SMALL, number(sample.projection.sampled))
 
 
-def _rows_table(sample: Sample, language: Language) -> Table:
-    names = ("line", "company", "status", "score", "cost", "reason")
-    line, *others = columns = [said(name, language) for name in names]
-    rows = table(*columns, right=(line, others[3]))
+def _rows_table(sample: Sample) -> Table:
+    columns = ("line", "company", "status", "score", "cost", "reason")
+    rows = table(*columns, right=("line", "score"))
     for row in sample.rows[:_LISTED]:
         result = row.result
         score = result.score if isinstance(result, LeadResult) else None
@@ -398,34 +402,43 @@ def _rows_table(sample: Sample, language: Language) -> Table:
         rows.add_row(
             str(row.line),
             row.lead.company,
-            said("pending", language) if result is None else result.status.value,
+            translate("pending") if result is None else result.status.value,
             "" if score is None else str(score),
             "" if result is None else dollars(result.cost_micros + result.saved_micros),
-            "" if reason is None else reason.in_language(language),
+            "" if reason is None else reason.in_language(language()),
         )
     return rows
 
 
 def _lines(sample: Sample) -> Iterator[tuple[str, str, str]]:
     projection, known = sample.projection, sample.known
-    yield "leads", f"{projection.leads:,}", f"{projection.sampled:,} of them sampled"
+    yield (
+        "leads",
+        number(projection.leads),
+        translate("{} of them sampled", number(projection.sampled)),
+    )
     for name, count in projection.outcomes.items():
         words = name.replace("_", " ")
-        yield words, _count(projection.outcome(name)), f"{count} in the sample"
-    remark = f"of {known.companies:,} companies, {known.fresh:,} are known"
-    yield "companies to buy", f"{projection.to_buy:,}", remark
+        yield words, _count(projection.outcome(name)), translate("{} in the sample", number(count))
+    companies = number(known.companies), number(known.fresh)
+    remark = translate("of {} companies, {} are known", *companies)
+    yield "companies to buy", number(projection.to_buy), remark
     price = projection.price
-    yield "price of each", _money(price), f"{dollars(known.price_micros * known.questions)} at most"
+    most = dollars(known.price_micros * known.questions)
+    yield "price of each", _money(price), translate("{} at most", most)
     yield "cost of the rest", _money(projection.cost), ""
-    yield "purchases", _count(projection.purchases), f"{projection.calls.expected:.1f} a company"
+    calls = number(projection.calls.expected, 1)
+    yield "purchases", _count(projection.purchases), translate("{} a company", calls)
     if sample.time is not None:
         rate = sample.per_minute
-        remark = "at the sample's speed, at most" if rate is None else f"at {rate:.0f} a minute"
+        remark = translate("at the sample's speed, at most")
+        if rate is not None:
+            remark = translate("at {} a minute", number(rate))
         yield "time for the rest", _span(sample.time), remark
 
 
 def _count(found: Range) -> str:
-    return f"{found.expected:,.0f} ({found.low:,.0f} - {found.high:,.0f})"
+    return f"{number(found.expected)} ({number(found.low)} - {number(found.high)})"
 
 
 def _money(found: Range) -> str:

@@ -10,9 +10,19 @@ from rich.text import Text
 
 from orchestrator import watching
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, notice, out, print_json, span, table
+from orchestrator.cli.console import (
+    dollars,
+    notice,
+    number,
+    out,
+    print_json,
+    print_sentence,
+    span,
+    table,
+)
 from orchestrator.cli.options import AsJson, CompanyNames, Tenant, parse_duration
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.spanish import translate
 from orchestrator.schedule import EVERY_MAX, EVERY_MIN, Watch, WatchKind
 from orchestrator.watching import AmbiguousCompany, Choice, NotWatched
 
@@ -45,11 +55,12 @@ def add(
     async def work(runtime: Runtime, chosen: Choice) -> list[Watch]:
         new = await watching.watch(runtime, chosen, period)
         if period < runtime.settings.redis_ttl:
-            notice(f"An answer is fresh for {span(runtime.settings.redis_ttl)}:", _FRESH)
+            fresh = translate("An answer is fresh for {}:", span(runtime.settings.redis_ttl))
+            notice(fresh, translate(_FRESH))
         return new
 
     chosen = _chosen(names, tenant, open_opportunities, work)
-    _report(chosen, "Watching", as_json=as_json)
+    _report(chosen, "Watching {}.", as_json=as_json)
 
 
 @schedule.command(name="list")
@@ -67,7 +78,7 @@ def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     elif watches:
         out.print(_table(watches, now))
     else:
-        out.print("Nothing is watched: `emasai schedule add NAME... --every 7d`.")
+        print_sentence("Nothing is watched: `emasai schedule add NAME... --every 7d`.")
 
 
 @schedule.command()
@@ -80,7 +91,7 @@ def pause(
 ) -> None:
     """Stop looking up companies until `resume`; without names, all of them."""
     chosen = _chosen(names, tenant, open_opportunities, watching.pause)
-    _report(chosen, "Paused", as_json=as_json)
+    _report(chosen, "Paused {}.", as_json=as_json)
 
 
 @schedule.command()
@@ -93,7 +104,7 @@ def resume(
 ) -> None:
     """Continue paused companies; without names, all of them."""
     chosen = _chosen(names, tenant, open_opportunities, watching.resume)
-    _report(chosen, "Resumed", as_json=as_json)
+    _report(chosen, "Resumed {}.", as_json=as_json)
 
 
 @schedule.command()
@@ -107,7 +118,7 @@ def remove(
     """Stop watching companies; with --open-opportunities, the rule and the companies it added."""
     _check_choice(names, open_opportunities=open_opportunities)
     chosen = _chosen(names, tenant, open_opportunities, watching.remove)
-    _report(chosen, "Removed", as_json=as_json)
+    _report(chosen, "Removed {}.", as_json=as_json)
 
 
 def _chosen(
@@ -159,17 +170,18 @@ def _report(watches: list[Watch], what: str, *, as_json: bool) -> None:
     rules = [watch for watch in watches if watch.kind is WatchKind.RULE]
     count, subjects = len(watches) - len(rules), []
     if rules:
-        subjects.append(f"all companies with an opportunity (every {span(rules[0].every)})")
+        rule = "all companies with an opportunity (every {})"
+        subjects.append(translate(rule, span(rules[0].every)))
     if count or not rules:
-        subjects.append(f"{count} compan{'y' if count == 1 else 'ies'}")
-    out.print(f"{what} {' and '.join(subjects)}.")
+        subjects.append(translate("{} company" if count == 1 else "{} companies", number(count)))
+    print_sentence(what, translate(" and ").join(subjects))
 
 
 def _table(watches: list[Watch], now: datetime) -> Table:
     listed = table("company", "every", "due in", "last outcome", "spent", right=("spent",))
     for watch in watches:
         listed.add_row(
-            watch.company or Text("all with an opportunity", "cyan"),
+            watch.company or Text(translate("all with an opportunity"), "cyan"),
             span(watch.every),
             _due(watch, now),
             watch.outcome or "-",
@@ -180,7 +192,7 @@ def _table(watches: list[Watch], now: datetime) -> Table:
 
 def _due(watch: Watch, now: datetime) -> str | Text:
     if watch.paused:
-        return Text("paused", "yellow")
+        return Text(translate("paused"), "yellow")
     if watch.job_id is not None:
-        return "running"
-    return span(watch.next_at - now) if watch.next_at > now else "now"
+        return translate("running")
+    return span(watch.next_at - now) if watch.next_at > now else translate("now")

@@ -32,8 +32,9 @@ from orchestrator.memo import NotDurable
 from orchestrator.settings import Settings
 from orchestrator.surfsense.pace import Pace, PaceState
 
-from .console import dollars, err, notice, span
+from .console import dollars, err, notice, number, span
 from .installation import configured
+from .spanish import translate
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ UNAVAILABLE: Final = (StoreUnavailable, DatabaseUnavailable, NotNow)
 #: Refusals that end by themselves, after a failover or a restart.
 _TEMPORARY: Final = ("READONLY", "NOREPLICAS")
 
-_WAITING = "waiting for it, {seconds:.0f} s at most. Accepted work continues when it is back."
+_WAITING = "waiting for it, {} s at most. Accepted work continues when it is back."
 
 
 def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -> T:
@@ -84,7 +85,8 @@ class Patience:
             raise error
         if not self._was_reported:
             self._was_reported = True
-            notice("A backend is unavailable;", _WAITING.format(seconds=self._longest_s))
+            waiting = translate(_WAITING, round(self._longest_s))
+            notice(translate("A backend is unavailable;"), waiting)
 
     def succeeded(self) -> None:
         """Record that the backends answer."""
@@ -227,7 +229,7 @@ async def follow(runtime: Runtime, job: Job, *, quiet: bool) -> Job:
     was_warned = False
     columns = (
         *(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")),
-        *(TimeElapsedColumn(), TextColumn("left"), TimeLeftColumn()),
+        *(TimeElapsedColumn(), TextColumn(translate("left")), TimeLeftColumn()),
     )
     watch = _PaceWatch(runtime.purchasing.pace)
     try:
@@ -236,7 +238,8 @@ async def follow(runtime: Runtime, job: Job, *, quiet: bool) -> Job:
                 _show(display, job, await watch.time_left(job))
                 if not job.done and not was_warned and monotonic() - began > SILENCE_S:
                     was_warned = True
-                    notice("No worker has started this job yet.", _NO_WORKER)
+                    unstarted = translate("No worker has started this job yet.")
+                    notice(unstarted, translate(_NO_WORKER))
                 await _pause(stop)
                 job = await _read(runtime, job, patience)
             _show(display, job, None)
@@ -261,7 +264,7 @@ async def _read(runtime: Runtime, job: Job, patience: Patience) -> Job:
         try:
             patience.bear(error)
         except UNAVAILABLE:
-            err.print(_CONTINUES)
+            err.print(translate(_CONTINUES))
             raise
         return job
     patience.succeeded()
@@ -280,10 +283,9 @@ async def _pause(stop: asyncio.Event) -> None:
 
 def _show(display: ProgressDisplay, job: Job, least: timedelta | None) -> None:
     tally = job.tally
-    money = (
-        f"{tally.get('source:bought', 0)} bought, "
-        f"{dollars(tally.get('spent_micros', 0))} spent, "
-        f"{dollars(tally.get('saved_micros', 0))} saved"
-    )
-    left = f", at least {span(least)} left" if least else ""
-    display.show(job.done, f"{job.done}/{job.total} done, {money}{left}", note=money, least=least)
+    bought = number(tally.get("source:bought", 0))
+    spent, saved = (dollars(tally.get(name, 0)) for name in ("spent_micros", "saved_micros"))
+    note = translate("{} bought, {} spent, {} saved", bought, spent, saved)
+    done = translate("{}/{} done", number(job.done), number(job.total))
+    left = [translate("at least {} left", span(least))] if least else []
+    display.show(job.done, ", ".join([done, note, *left]), note=note, least=least)

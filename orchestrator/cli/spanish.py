@@ -1,19 +1,22 @@
-"""What the commands say in Spanish: one catalogue, by the English text.
+"""What the commands say in Spanish, by the English text: help, printed texts, errors.
 
 A `{}` stands for what stays as it is: numbers, names, what was typed. What is not in the catalogue
-stays English, as codes and the names of fields do.
+stays English, as codes and the names of fields do; so do `--json` and logs.
 """
 
+import os
 import re
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agents.case import Language
+from orchestrator.cli.spanish_help import HELP
+from orchestrator.cli.spanish_texts import TEXTS
+
+if TYPE_CHECKING:
+    from agents.case import Language
 
 #: What Typer says of a wrong usage, the library's and pydantic's own sentences.
 _TYPER: Final = {
-    "Usage: {}": "Uso: {}",
-    "See `{}`.": "Véase `{}`.",
     "No such option: {} (Possible options: {})": "No existe la opción {} (opciones posibles: {})",
     "No such option: {}": "No existe la opción {}",
     "No such command {}. Did you mean {}?": "No existe el comando {}. ¿Quiso decir {}?",
@@ -104,115 +107,197 @@ _USAGE: Final = {
     "{} contains half a character (a lone surrogate); send it whole": "{} contiene medio carácter "
     "(un sustituto suelto); escríbalo entero",
 }
-#: What a run has done.
-_SUMMARY: Final = {
-    "SurfSense data is simulated:": "Los datos de SurfSense son simulados:",
-    "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used "
-    "({}).": "no hay nada configurado, así que se usan un Valkey propio, SQLite y el sandbox de "
-    "SurfSense ({}).",
-    "rows": "filas",
-    "companies": "empresas",
-    "could not be used": "no se pudieron usar",
-    "repeated": "repetidas",
-    "with warnings": "con avisos",
-    "new": "nuevos",
-    "updated": "actualizados",
-    "unchanged": "sin cambios",
-    "not finished": "sin terminar",
-    "distinct companies": "empresas distintas",
-    "purchases": "compras",
-    "hits": "aciertos",
-    "fresh in the memo": "vigentes en la memoria",
-    "coalesced": "compartidas",
-    "shared a purchase in flight": "compartieron una compra en curso",
-    "hit rate": "tasa de aciertos",
-    "lookups that cost nothing": "consultas que no costaron nada",
-    "spent": "gastado",
-    "simulated": "simulado",
-    "uncertain": "incierto",
-    "may have been charged, unanswered": "quizá cobrado, sin respuesta",
-    "saved": "ahorrado",
-    "what those lookups would have cost": "lo que habrían costado esas consultas",
-    "opportunities": "oportunidades",
-    "discarded": "descartados",
-    "ambiguous": "ambiguos",
-    "failed": "fallidos",
-    "skipped: budget": "omitidos: presupuesto",
-    "Results are in {}.": "Los resultados están en {}.",
-    "Rows that could not be used ({}) are in {}.": "Las filas que no se pudieron usar ({}) están "
-    "en {}.",
-    "Job {}: {}.": "Trabajo {}: {}.",
-    "Nothing was bought: all {} companies were known already.": "No se compró nada: las {} "
-    "empresas ya eran conocidas.",
-    "Companies without a usable answer: {}. They may have been charged, and are not bought again "
-    "in their freshness window unless you ask for it: emasai jobs requeue {}.": "Empresas sin una "
-    "respuesta utilizable: {}. Quizá se cobraron, y no se vuelven a comprar mientras dure su "
-    "vigencia salvo que lo pida: emasai jobs requeue {}.",
+#: Errors, and what follows from decisions, as other modules say them.
+_ERRORS: Final = {
+    "the database is not available: could not {}; try again later": (
+        "la base de datos no está disponible: no se pudo {}; inténtelo más tarde"
+    ),
+    "the database is full: could not {}; make room on the disk that it is on, then try "
+    "again: nothing is lost meanwhile": (
+        "la base de datos está llena: no se pudo {}; libere espacio en su disco y vuelva a "
+        "intentarlo: entretanto no se pierde nada"
+    ),
+    "the database role of DATABASE_URL may not {}; run `emasai db upgrade` with "
+    "DATABASE_OWNER_URL, which grants it what it needs": (
+        "el rol de DATABASE_URL no tiene permiso para {}; ejecute `emasai db upgrade` con "
+        "DATABASE_OWNER_URL, que le concede lo que necesita"
+    ),
+    "the database has no tables yet, this program needs revision {}: run `emasai db upgrade`{}": (
+        "la base de datos aún no tiene tablas y este programa necesita la revisión {}: ejecute "
+        "`emasai db upgrade`{}"
+    ),
+    "the database is at revision {}, this program needs revision {}: run `emasai db upgrade`{}": (
+        "la base de datos está en la revisión {} y este programa necesita la revisión {}: "
+        "ejecute `emasai db upgrade`{}"
+    ),
+    "Redis is not available ({}); try again later": (
+        "Redis no está disponible ({}); inténtelo más tarde"
+    ),
+    "The record of job {} no longer exists: Redis was emptied, or has lost it; submit "
+    "the same work again: companies that were bought are not bought a second time": (
+        "El registro del trabajo {} ya no existe: se vació Redis, o lo ha perdido; vuelva a "
+        "enviar lo mismo: las empresas que se compraron no se compran otra vez"
+    ),
+    "The record of job {} cannot be read ({}), so it is not worked on; `emasai jobs "
+    "cancel {}` removes it": (
+        "El registro del trabajo {} no se puede leer ({}), así que no se trabaja en él; `emasai "
+        "jobs cancel {}` lo elimina"
+    ),
+    "The record of job {} could not be read ({}); it was removed, and none of its items "
+    "runs any more.": (
+        "El registro del trabajo {} no se podía leer ({}); se ha eliminado, y ninguno de sus "
+        "elementos se ejecuta ya."
+    ),
+    "{} is not a company name: it is blank": "{} no es el nombre de una empresa: está en blanco",
+    "a decision is kept permanently, so it must say {}": (
+        "una decisión se guarda para siempre, así que tiene que indicar {}"
+    ),
+    "{} is that company already; name two different ones": (
+        "{} ya es esa empresa; indique dos distintas"
+    ),
+    "{} leads to {} by decision {}; undo that first": (
+        "{} lleva a {} por la decisión {}; deshágala antes"
+    ),
+    "{} is split by decision {}; undo that first": (
+        "{} está dividido por la decisión {}; deshágala antes"
+    ),
+    "{} leads to {} already, so this would go round in a circle": (
+        "{} ya lleva a {}, así que se formaría un círculo"
+    ),
+    "{} is several companies by decision {}; name one of them by its key": (
+        "{} son varias empresas por la decisión {}; indique una de ellas por su clave"
+    ),
+    "there is no decision {}": "no existe la decisión {}",
+    "decision {} undoes another one; decide that anew instead": (
+        "la decisión {} deshace otra; en su lugar, decida aquella de nuevo"
+    ),
+    "decision {} is undone already": "la decisión {} ya está deshecha",
+    "{} is not the domain of a company: free mail, or no domain": (
+        "{} no es el dominio de una empresa: es correo gratuito, o no es un dominio"
+    ),
+    "nothing is known of a company with the key {}; for another spelling of a known one, "
+    "use an alias (`emasai identity alias`)": (
+        "no se sabe nada de una empresa con la clave {}; para otra grafía de una conocida, use "
+        "un alias (`emasai identity alias`)"
+    ),
+    "both have a history ({}); if they are one company, give --yes": (
+        "las dos tienen historial ({}); si son una sola empresa, indique --yes"
+    ),
+    "this account has no name; give --by": "esta cuenta no tiene nombre; indique --by",
+    "Both have the key {} from now on.": "Desde ahora las dos tienen la clave {}.",
+    "Its companies have keys such as {}~acme.com or {}~mx from now on.": (
+        "Desde ahora sus empresas tienen claves como {}~acme.com o {}~mx."
+    ),
+    "Every lead of {} has the key {}, whatever its name.": (
+        "Todo lead de {} tiene la clave {}, sea cual sea su nombre."
+    ),
+    "Every lead of that name has the key {}.": "Todo lead de ese nombre tiene la clave {}.",
+    "Each key means what it meant before; purchases made since keep their keys.": (
+        "Cada clave significa lo que significaba antes; las compras hechas entretanto conservan "
+        "su clave."
+    ),
+    "Existing records stay, and `emasai explain {}` shows them: {}.": (
+        "Lo registrado se conserva, y `emasai explain {}` lo muestra: {}."
+    ),
+    "not watched: {} (`emasai schedule list`)": (
+        "no está en seguimiento: {} (`emasai schedule list`)"
+    ),
+    "{} is ambiguous; give the key of the company, which `emasai identity show {}` lists": (
+        "{} es ambiguo; indique la clave de la empresa, que `emasai identity show {}` muestra"
+    ),
+    "{} is not from {} to {}": "{} no está entre {} y {}",
+    "give either names or --open-opportunities": "indique nombres o --open-opportunities",
+    "{}; back it up, then give --yes": "{}; haga una copia y después indique --yes",
+    "there is no database at this address": "no hay ninguna base de datos en esta dirección",
+    "there is no revision {}; there are {} and {}": "no existe la revisión {}; existen {} y {}",
+    "{} is no longer a setting: {}; remove it": "{} ya no es un ajuste: {}; quítelo",
+    "{} others": "otras {}",
+    "{} earlier": "{} anteriores",
+    "purchases, resolutions: a company's name and key, cost, job, tenant; they prove "
+    "what was paid": (
+        "purchases, resolutions: nombre y clave de una empresa, coste, trabajo, tenant; prueban "
+        "lo que se pagó"
+    ),
+    "identity_claims: names and domains of companies, so that none is bought twice": (
+        "identity_claims: nombres y dominios de empresas, para que ninguna se compre dos veces"
+    ),
+    "identity_decisions, watches: what operators have decided about companies, and who and why": (
+        "identity_decisions, watches: lo que se ha decidido sobre empresas, quién y por qué"
+    ),
+    "deleted_versions: a lead's id, a hash of address and company, so that no old copy "
+    "comes back": (
+        "deleted_versions: el id de un lead y un hash de dirección y empresa, para que no vuelva "
+        "ninguna copia antigua"
+    ),
+    "erasures: when, and how many rows of each kind; nothing about whom": (
+        "erasures: cuándo, y cuántas filas de cada clase; nada sobre quién"
+    ),
+    "jobs in Redis: a lead's id and company, without name, address or number, for {}": (
+        "trabajos en Redis: el id de un lead y su empresa, sin nombre, dirección ni teléfono, "
+        "durante {}"
+    ),
+    "answers under an Idempotency-Key: a fault of a row may quote a cell, for {}": (
+        "respuestas con Idempotency-Key: el fallo de una fila puede citar una celda, durante {}"
+    ),
+    "answers of purchases under way, and copies kept for outages, for {}": (
+        "respuestas de compras en curso, y copias para interrupciones, durante {}"
+    ),
+    "answers about other companies, or in which the person is spelled otherwise: {} days": (
+        "respuestas sobre otras empresas, o que escriben el nombre de otro modo: {} días"
+    ),
+    "what other services have cached under keys of their own, such as session:*": (
+        "lo que otros servicios guardan en caché con claves propias, como session:*"
+    ),
+    "files that were imported or written, logs of proxies, and the receiver of hand-overs": (
+        "ficheros importados o escritos, registros de proxies y el receptor de las entregas"
+    ),
+    "backups and replicas of the database and of Redis, and pages that they have freed": (
+        "copias y réplicas de la base de datos y de Redis, y páginas que han liberado"
+    ),
 }
-#: What a run would cost, and what a sample says of the whole file.
-_PRICES: Final = {
-    "{} distinct and usable": "{} distintas y utilizables",
-    "cost nothing": "no cuestan nada",
-    "ambiguous names": "nombres ambiguos",
-    "nothing is bought for them": "no se compra nada para ellos",
-    "decided without": "decididas sin compra",
-    "by the lead's domain": "por el dominio del lead",
-    "to buy": "por comprar",
-    "{} each at most": "{} cada una como mucho",
-    "asked again": "otra pregunta",
-    "at most, with the domain, if ambiguous": "como mucho, con el dominio, si es ambiguo",
-    "within the cap": "dentro del límite",
-    "the rest is skipped": "el resto se omite",
-    "cost at most": "coste máximo",
-    "line": "línea",
-    "company": "empresa",
-    "status": "estado",
-    "score": "puntos",
-    "cost": "coste",
-    "reason": "motivo",
-    "pending": "pendiente",
-    "... and {} more; the JSON has all of them.": "... y {} más; el JSON los tiene todos.",
-    "{} of them sampled": "{} en la muestra",
-    "advanced": "avanzan",
-    "otherwise discarded": "descartados por otro motivo",
-    "insufficient evidence": "datos insuficientes",
-    "not judged": "sin evaluar",
-    "{} in the sample": "{} en la muestra",
-    "companies to buy": "empresas por comprar",
-    "of {} companies, {} are known": "de {} empresas, {} son conocidas",
-    "price of each": "precio de cada una",
-    "{} at most": "{} como mucho",
-    "cost of the rest": "coste del resto",
-    "{} a company": "{} por empresa",
-    "time for the rest": "tiempo para el resto",
-    "at the sample's speed, at most": "al ritmo de la muestra, como mucho",
-    "at {} a minute": "a {} por minuto",
-}
-SPANISH: Final = _TYPER | _USAGE | _SUMMARY | _PRICES
+#: What is recognized when it is printed: errors of usage, of Typer, of other modules.
+MESSAGES: Final = _TYPER | _USAGE | _ERRORS
+#: What the commands look up when they print it.
+SPANISH: Final = TEXTS | HELP
 
 
-def said(text: str, language: Language) -> str:
-    """Return the English *text* in *language*.
+def language() -> "Language":
+    """Return the user's language; English if the setting is wrong, which is told elsewhere."""
+    # Not from the settings: `emasai --help` must not wait for pydantic.
+    return "es" if os.environ.get("EMASAI_LANGUAGE", "").strip() == "es" else "en"
 
-    >>> said("to buy", "es"), said("of 20 companies, 3 are known", "es"), said("to buy", "en")
-    ('por comprar', 'de 20 empresas, 3 son conocidas', 'to buy')
+
+def translate(text: str, *values: object) -> str:
+    """Return the English *text* in the user's language, with each `{}` replaced by a value.
+
+    A text that is not in the catalogue stays as it is, as codes do.
     """
-    if language == "en":
-        return text
-    if text in SPANISH:
-        return SPANISH[text]
+    if language() == "es":
+        text = SPANISH.get(text, text)
+    return text.format(*values) if values else text
+
+
+def translate_message(message: str) -> str:
+    """Return the English *message* of another module, values and all, in the user's language.
+
+    It is recognized by its words; one that is not in the catalogue stays as it is.
+    """
+    if language() == "en":
+        return message
+    if message in MESSAGES:
+        return MESSAGES[message]
     for template, spanish in _templates():
-        if found := template.fullmatch(text):
+        if found := template.fullmatch(message):
             return spanish.format(*found.groups())
-    return text
+    return message
 
 
 @cache
 def _templates() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return the texts with a place for others, the longest first: it says most."""
-    longest_first = sorted(SPANISH, key=len, reverse=True)
+    longest_first = sorted(MESSAGES, key=len, reverse=True)
     return tuple(
-        (re.compile("(.+)".join(map(re.escape, text.split("{}"))), re.DOTALL), SPANISH[text])
+        (re.compile("(.+)".join(map(re.escape, text.split("{}"))), re.DOTALL), MESSAGES[text])
         for text in longest_first
         if "{}" in text
     )

@@ -14,13 +14,23 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Outcome, finish
 from orchestrator.cli.batch import in_parts as parts_of
-from orchestrator.cli.console import Exit, figures, notice, out, print_json, span
+from orchestrator.cli.console import (
+    Exit,
+    figures,
+    notice,
+    number,
+    out,
+    print_json,
+    print_sentence,
+    span,
+    table,
+)
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import Patience, follow, patiently, with_runtime
+from orchestrator.cli.spanish import language, translate
 from orchestrator.cli.summary import (
     Estimate,
     estimate,
@@ -179,7 +189,7 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
             results = await patiently(lambda: _results(runtime, job, LeadResult), patience)
         summary = summarize(results, rows=len(items), items=len(items))
         budgets = await read_budgets(runtime, None if job is None else job.context)
-        return Outcome(job, summary, budgets, language=runtime.settings.language)
+        return Outcome(job, summary, budgets)
 
     outcome = with_runtime(work, workers=WORKERS)
     finish(outcome, items="leads", as_json=as_json, about=selection.about)
@@ -211,7 +221,6 @@ class Rejudgement:
     leads: int
     job_id: str | None
     policy_version: str
-    language: Language
 
     @property
     def pending(self) -> int:
@@ -281,8 +290,7 @@ def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool)
             job = await follow(runtime, await submit(runtime, new), quiet=as_json)
             results = await _results(runtime, job, RejudgedLead)
         job_id = None if job is None else job.job_id
-        version, language = runtime.leads.policy_version, runtime.settings.language
-        return Rejudgement(results, len(items), job_id, version, language)
+        return Rejudgement(results, len(items), job_id, runtime.leads.policy_version)
 
     done = with_runtime(work, workers=0 if dry_run else WORKERS)
     if as_json:
@@ -295,22 +303,23 @@ def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool)
 def _show(done: Rejudgement, *, dry_run: bool) -> None:
     if done.changed:
         out.print(_changes_table(done))
-    leads = ("leads", str(done.leads), f"{done.pending} not finished" if done.pending else "")
-    changes = [(each.value, str(done.changes[each]), _remark(done, each)) for each in Change]
-    out.print(figures([leads, *changes]))
-    out.print("Nothing was stored." if dry_run else "Nothing was bought.", style="green")
+    pending = translate("{} not finished", number(done.pending)) if done.pending else ""
+    changes = ((each.value, number(done.changes[each]), _remark(done, each)) for each in Change)
+    out.print(figures([("leads", number(done.leads), pending), *changes]))
+    print_sentence("Nothing was stored." if dry_run else "Nothing was bought.", style="green")
     for version in {r.version for r in done.results if r.version} - {done.policy_version}:
-        notice(_OTHER_POLICY.format(version=version), _RESTART)
+        notice(translate(_OTHER_POLICY, version), translate(_RESTART))
 
 
-_OTHER_POLICY = "Some leads were judged by policy {version}, not by the one of this command:"
+_OTHER_POLICY = "Some leads were judged by policy {}, not by the one of this command:"
 _RESTART = "restart the workers so that they read the same policy file, and run it again."
 
 
 def _remark(done: Rejudgement, change: Change) -> str:
     match change:
         case Change.DISCARDED if done.kept_opportunities:
-            return f"{done.kept_opportunities} opportunities stay as they are"
+            kept = number(done.kept_opportunities)
+            return translate("{} opportunities stay as they are", kept)
         case Change.NOT_JUDGED:
             return ", ".join(f"{code}: {count}" for code, count in done.reasons.most_common())
         case _:
@@ -318,21 +327,18 @@ def _remark(done: Rejudgement, change: Change) -> str:
 
 
 def _changes_table(done: Rejudgement) -> Table:
-    changed = Table(
-        title=f"Changed judgements ({len(done.changed)})",
-        title_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    for column in ("company", "was", "is", "evidence of", "opportunity", "reason"):
-        changed.add_column(column, overflow="ellipsis", no_wrap=True)
+    changed = table("company", "was", "is", "evidence of", "opportunity", "reason", gap=2)
+    changed.title = translate("Changed judgements ({})", number(len(done.changed)))
+    changed.title_justify = "left"
+    for column in changed.columns:
+        column.no_wrap = True
     for result in done.changed[:LISTED]:
         changed.add_row(
             result.company,
             result.previous_code,
             result.code,
-            "-" if result.as_of is None else f"{span(utc_now() - result.as_of)} ago",
-            "kept" if result.keeps_opportunity else "new" if result.viable else "-",
-            "" if result.reason is None else result.reason.in_language(done.language),
+            "-" if result.as_of is None else translate("{} ago", span(utc_now() - result.as_of)),
+            translate("kept" if result.keeps_opportunity else "created" if result.viable else "-"),
+            "" if result.reason is None else result.reason.in_language(language()),
         )
     return changed

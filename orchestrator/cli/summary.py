@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from agents.case import Language
 from orchestrator.app import Runtime
-from orchestrator.cli.console import Exit, dollars, figures, out, print_json
-from orchestrator.cli.spanish import said
+from orchestrator.cli.console import Exit, dollars, figures, number, out, percent, print_json
+from orchestrator.cli.spanish import translate
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
 from orchestrator.handlers.lead import Asked
 from orchestrator.infra.distinct import Distinct
@@ -147,80 +146,71 @@ def summarize(results: Iterable[ItemResult], *, rows: int, items: int) -> Summar
     return summary
 
 
-def summary_table(summary: Summary, *, items: str, language: Language = "en") -> Table:
-    """Return the closing table of a run; *items* names its items."""
-    return figures(summary_lines(summary, items, language))
-
-
 def verdict(summary: Summary) -> str:
     """Return the sentence under the table; empty if there is nothing to add."""
     served = summary.sources[Source.HIT] + summary.sources[Source.COALESCED]
     failed = summary.pending or summary.statuses[ItemStatus.FAILED]
     if summary.lookups and served == summary.lookups and not failed:
-        return f"Nothing was bought: all {summary.companies} companies were known already."
+        known = number(summary.companies)
+        return translate("Nothing was bought: all {} companies were known already.", known)
     if summary.lost:
+        lost = number(summary.lost)
         reasons = " ".join(f"--reason {code}" for code in sorted(summary.lost_codes))
-        return (
-            f"Companies without a usable answer: {summary.lost}. They may have been charged, and "
-            "are not bought again in their freshness window unless you ask for it: emasai jobs "
-            f"requeue {reasons}."
+        return translate(
+            "Companies without a usable answer: {}. They may have been charged, and are not bought "
+            "again in their freshness window unless you ask for it: emasai jobs requeue {}.",
+            lost,
+            reasons,
         )
     return ""
 
 
-def summary_lines(
-    summary: Summary, items: str, language: Language = "en"
-) -> Iterator[tuple[str, str, str]]:
-    """Yield the figures of a run, each with its name and a remark; *items* names its items."""
+def summary_lines(summary: Summary, items: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the figures of a run: a name in English, a number, and a remark in the user's language.
 
-    def remark(count: int, what: str) -> str:
-        return f"{count} {said(what, language)}" if count else ""
-
-    rate = "-" if summary.hit_rate is None else f"{summary.hit_rate:.0%}"
-    remarks = (
-        remark(summary.invalid_rows, "could not be used"),
-        remark(summary.repeated, "repeated"),
-        remark(summary.warned_rows, "with warnings"),
+    *items* names the items.
+    """
+    unusable = (
+        (summary.invalid_rows, "could not be used"),
+        (summary.repeated, "repeated"),
+        (summary.warned_rows, "with warnings"),
     )
-    yield said("rows", language), str(summary.rows), _together(*remarks)
-    imported = (remark(count, name) for name, count in _import_counts(summary.imported).items())
-    pending = remark(summary.pending, "not finished")
-    yield said(items, language), str(summary.items), _together(*imported, pending)
-    yield said("distinct companies", language), str(summary.companies), ""
-    yield said("purchases", language), str(summary.purchases), ""
+    yield "rows", number(summary.rows), _counted(*unusable)
+    imported = ((count, name) for name, count in _import_counts(summary.imported).items())
+    remark = _counted(*imported, (summary.pending, "not finished"))
+    yield items, number(summary.items), remark
+    yield "distinct companies", number(summary.companies), ""
+    yield "purchases", number(summary.purchases), ""
+    yield "hits", number(summary.sources[Source.HIT]), translate("fresh in the memo")
+    shared = translate("shared a purchase in flight")
+    yield "coalesced", number(summary.sources[Source.COALESCED]), shared
+    rate = "-" if summary.hit_rate is None else percent(summary.hit_rate)
+    yield "hit rate", rate, translate("lookups that cost nothing")
     yield (
-        said("hits", language),
-        str(summary.sources[Source.HIT]),
-        said("fresh in the memo", language),
+        "spent",
+        dollars(summary.spent_micros),
+        translate("simulated") if summary.simulated else "",
     )
-    coalesced = str(summary.sources[Source.COALESCED])
-    yield said("coalesced", language), coalesced, said("shared a purchase in flight", language)
-    yield said("hit rate", language), rate, said("lookups that cost nothing", language)
-    simulated = said("simulated", language) if summary.simulated else ""
-    yield said("spent", language), dollars(summary.spent_micros), simulated
     if summary.uncertain_micros:
-        uncertain = dollars(summary.uncertain_micros)
-        yield (
-            said("uncertain", language),
-            uncertain,
-            said("may have been charged, unanswered", language),
-        )
-    saved = dollars(summary.saved_micros)
-    yield said("saved", language), saved, said("what those lookups would have cost", language)
+        uncertain = translate("may have been charged, unanswered")
+        yield "uncertain", dollars(summary.uncertain_micros), uncertain
+    saved = translate("what those lookups would have cost")
+    yield "saved", dollars(summary.saved_micros), saved
     for status in ItemStatus:
         if count := summary.statuses[status]:
-            yield said(_PLURAL.get(status, status), language), str(count), ""
+            yield _PLURAL.get(status, status), number(count), ""
         if status is ItemStatus.DISCARDED:
             for code, discarded in summary.discards.most_common():
-                yield f"  {code}", str(discarded), ""
+                yield f"  {translate(code)}", number(discarded), ""
+
+
+def _counted(*counts: tuple[int, str]) -> str:
+    """Return what there are any of, each with its number, in the user's language."""
+    return ", ".join(f"{number(count)} {translate(what)}" for count, what in counts if count)
 
 
 def _import_counts(report: ImportReport | None) -> dict[str, int]:
     return {} if report is None else asdict(report)
-
-
-def _together(*remarks: str) -> str:
-    return ", ".join(filter(None, remarks))
 
 
 _PLURAL: dict[str, str] = {
@@ -247,7 +237,6 @@ class Estimate:
     max_cost_micros: int | None
     again: int = 0
     imported: ImportReport | None = None
-    language: Language = "en"
 
     @property
     def to_buy(self) -> int:
@@ -340,7 +329,6 @@ async def estimate(
         again=found.count(_Found.TO_BUY_TWICE),
         price_micros=runtime.purchasing.price_micros,
         max_cost_micros=max_cost_micros,
-        language=runtime.settings.language,
     )
 
 
@@ -352,29 +340,23 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
         out.print(_estimate_table(found))
 
 
-_AGAIN: Final = "at most, with the domain, if ambiguous"
-
-
 def _estimate_table(found: Estimate) -> Table:
     is_capped, has_unneeded = found.affordable < found.to_buy, found.unneeded > 0
-    language = found.language
-    usable = said(f"{found.items} distinct and usable", language)
-    imported = (
-        f"{count} {said(name, language)}"
-        for name, count in _import_counts(found.imported).items()
-        if count
-    )
-    rows = [
-        ("rows", str(found.rows), _together(usable, *imported)),
-        ("distinct companies", str(found.companies), ""),
-        ("fresh in the memo", str(found.fresh), "cost nothing"),
-        ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
-        *([("decided without", str(found.unneeded), "by the lead's domain")] * has_unneeded),
-        ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
-        *([("asked again", str(found.again), _AGAIN)] * (found.again > 0)),
-        *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
-        ("cost at most", dollars(found.cost_micros), ""),
-    ]
+    imported = ((count, name) for name, count in _import_counts(found.imported).items())
+    usable = _counted((found.items, "distinct and usable"), *imported)
+    again = translate("at most, with the domain, if ambiguous")
+    at_most = translate("{} each at most", dollars(found.price_micros))
+    unneeded, skipped = translate("by the lead's domain"), translate("the rest is skipped")
     return figures(
-        (said(name, language), number, said(remark, language)) for name, number, remark in rows
+        [
+            ("rows", number(found.rows), usable),
+            ("distinct companies", number(found.companies), ""),
+            ("fresh in the memo", number(found.fresh), translate("cost nothing")),
+            ("ambiguous names", number(found.ambiguous), translate("nothing is bought for them")),
+            *([("decided without", number(found.unneeded), unneeded)] * has_unneeded),
+            ("to buy", number(found.to_buy), at_most),
+            *([("asked again", number(found.again), again)] * (found.again > 0)),
+            *([("within the cap", number(found.affordable), skipped)] * is_capped),
+            ("cost at most", dollars(found.cost_micros), ""),
+        ]
     )

@@ -1,4 +1,4 @@
-"""With `EMASAI_LANGUAGE=es` prices, outcomes and wrong usage are told in Spanish."""
+"""With `EMASAI_LANGUAGE=es` people read Spanish; programs read the same JSON as ever."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -28,7 +28,12 @@ def test_a_dry_run_quotes_in_spanish(emasai: Emasai, leads: Path) -> None:
     of_name = emasai("enrich", f"x{uuid4().hex[:12]}", "--website", "acme.test", "--dry-run").out
 
     assert "3 distintas y utilizables, 3 nuevos" in of_file
-    for row in ("por comprar", "$0.0465 cada una como mucho", "dentro del límite", "coste máximo"):
+    for row in (
+        "por comprar",
+        "0,0465 US$ cada una como mucho",
+        "dentro del límite",
+        "coste máximo",
+    ):
         assert row in of_file
     assert "como mucho, con el dominio" in of_name
     for english in ("distinct", "to buy", "cost at most", "each at most", "fresh in"):
@@ -52,6 +57,46 @@ def test_a_run_ends_in_spanish(emasai: Emasai, leads: Path) -> None:
     assert "empresas distintas" in shown
     assert "Los resultados están en" in shown
     assert "hit rate" not in shown
+
+
+def test_the_tables_are_spanish_and_the_json_is_not(
+    emasai: Emasai, leads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of money, jobs, failures and what is known; the JSON is the same byte for byte."""
+    emasai("run", leads)
+    name = leads.read_text("utf-8").splitlines()[1].partition(",")[0]
+    shown = {
+        command: emasai(*command.split()).out
+        for command in ("costs", "budget", "jobs list", "jobs failed", "handover list")
+    } | {"explain": emasai("explain", name).out, "enrich": emasai("enrich", name).out}
+    programs = [("costs", "--json"), ("jobs", "failed", "--json"), ("person", "export", "a@b.test")]
+    programs[2] += ("--json",)
+    spanish = [emasai(*command).out for command in programs]
+
+    monkeypatch.setenv("EMASAI_LANGUAGE", "en")
+    assert [emasai(*command).out for command in programs] == spanish
+    for command, words in {
+        "costs": ("compras", "cobrado", "gastado y ahorrado", "en total", " US$"),
+        "budget": ("presupuesto", "reservado", "ninguno"),
+        "jobs list": ("trabajo", "carril", "3/3"),
+        "jobs failed": ("No ha fallado nada.", "motivo"),
+        "handover list": ("próximo intento (UTC)", "pending"),
+        "explain": ("tiene la clave", "por su nombre", "Comprado", "liquidada (UTC)", "Evaluado"),
+        "enrich": ("ahorrado 0,0", "simulado", "confianza", " %"),
+    }.items():
+        # Other tests have failed items, or none.
+        found = [word in shown[command] for word in words]
+        assert any(found) if command == "jobs failed" else all(found), (command, shown[command])
+
+
+@pytest.mark.parametrize("command", ["run", "jobs failed", "identity merge"])
+def test_the_help_is_spanish(emasai: Emasai, command: str) -> None:
+    """With its titles and its usage."""
+    shown = emasai(*command.split(), "--help").out
+
+    for words in ("Uso: ", "[OPCIONES]", "Opciones", "Mostrar este texto y terminar."):
+        assert words in shown
+    assert "Options" not in shown
 
 
 @pytest.mark.parametrize(

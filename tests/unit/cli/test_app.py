@@ -7,7 +7,7 @@ import pytest
 from typer.core import TyperGroup
 
 from orchestrator.cli import main
-from orchestrator.cli.app import COMMANDS, app, load_command
+from orchestrator.cli.app import COMMANDS, command_line, load_command
 
 #: Packages that `emasai --help` does without; each takes a tenth of a second or more to import.
 HEAVY = {
@@ -93,7 +93,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one(
 
 def test_the_group_lists_every_command() -> None:
     """In the order of the table."""
-    assert list(app.commands) == list(COMMANDS)
+    assert list(command_line().commands) == list(COMMANDS)
 
 
 def _summary(text: str | None) -> str:

@@ -67,8 +67,7 @@ async def _no_budgets(*_: object) -> Budgets:
 def _runtime() -> Any:  # noqa: ANN401 - stands in for a whole runtime
     """Return a runtime without servers: any read of a job's record fails the test."""
     jobs = SimpleNamespace(results=SimpleNamespace(some=_no_results, columns=_no_results))
-    purchasing, settings = SimpleNamespace(pace=None), SimpleNamespace(language="en")
-    return SimpleNamespace(jobs=jobs, purchasing=purchasing, settings=settings)
+    return SimpleNamespace(jobs=jobs, purchasing=SimpleNamespace(pace=None))
 
 
 def _batch(folder: Path, rows: int) -> batch.Batch:
@@ -171,7 +170,7 @@ def test_only_a_company_that_was_looked_up_is_not_found(status: ItemStatus, sour
     """An ambiguous name is not looked up."""
     result = CompanyResult(status=status, company="Acme", found=False)
 
-    assert batch.cells_of(result, "en").outcome_source == source
+    assert batch.cells_of(result).outcome_source == source
 
 
 class _Reader:
@@ -207,4 +206,4 @@ async def test_a_company_is_read_about_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert reader.asked == ["one", "two", "three", "three"]
     assert known.of(three).sector == "three"
     assert known.of(one) == CompanyColumns()
-    assert batch.cells_of(three, "en", known.of(three)).sector == "three"
+    assert batch.cells_of(three, known.of(three)).sector == "three"

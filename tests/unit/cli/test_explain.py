@@ -64,7 +64,7 @@ def test_the_tables_say_what_was_bought_and_why_no_more(
     """Names, prices, bounds, failures, and the reason for each step that was not bought."""
     monkeypatch.setenv("COLUMNS", "250")
 
-    show_evidence(SHOWN, "en")
+    show_evidence(SHOWN)
 
     printed = capsys.readouterr().out
     maps, search = (
@@ -81,19 +81,22 @@ def test_the_tables_say_what_was_bought_and_why_no_more(
 
 
 def test_the_sentences_are_spanish_where_that_is_asked_for(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names of sources and reasons; what a terminal shows of the web stays as it is."""
-    show_evidence(SHOWN, "es")
+    """Names of sources, headers and reasons; what a terminal shows of the web stays as it is."""
+    monkeypatch.setenv("EMASAI_LANGUAGE", "es")
+
+    show_evidence(SHOWN)
 
     printed = capsys.readouterr().out
     assert "la web de la empresa: no se compra: no se conoce ninguna página web" in printed
     assert "No se ha elegido ninguna página web." in printed
+    assert "comprado (UTC)" in printed
 
 
 def test_text_from_the_web_is_inert(capsys: pytest.CaptureFixture[str]) -> None:
     """No cell can move the cursor, colour anything, or turn the writing direction."""
-    show_evidence(SHOWN, "en")
+    show_evidence(SHOWN)
 
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
@@ -106,7 +109,7 @@ def test_what_comes_from_the_archive_or_without_steps_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In one line each."""
-    show_evidence(EvidenceShown("acme", is_current=False, has_steps=False), "en")
+    show_evidence(EvidenceShown("acme", is_current=False, has_steps=False))
 
     assert capsys.readouterr().out.splitlines() == [
         "From the archive: the next lookup buys.",

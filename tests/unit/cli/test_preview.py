@@ -9,7 +9,7 @@ from orchestrator.leadfile import LeadField, read_lead_file
 
 
 def test_a_dry_run_shows_the_columns_and_the_first_leads(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read as what, what is not read, and no more than five leads."""
     path = tmp_path / "leads.csv"
@@ -17,7 +17,7 @@ def test_a_dry_run_shows_the_columns_and_the_first_leads(
     path.write_text(f"Account,First Name,Last Name,Work Email,Email,Owner\n{rows}")
     lead_file = read_lead_file(path)
 
-    show_reading(lead_file, "en")
+    show_reading(lead_file)
 
     shown = capsys.readouterr().out
     assert lead_file.mapping[LeadField.CONTACT] == ("First Name + Last Name",)
@@ -26,7 +26,8 @@ def test_a_dry_run_shows_the_columns_and_the_first_leads(
     assert "Ana Gil" in shown
     assert ("Acme 4" in shown, "Acme 5" in shown) == (True, False)
 
-    show_reading(lead_file, "es")
+    monkeypatch.setenv("EMASAI_LANGUAGE", "es")
+    show_reading(lead_file)
 
     shown = capsys.readouterr().out
     assert "Work Email, si no, Email" in shown

@@ -1,75 +1,219 @@
 """The catalogue of what the commands say in Spanish."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+import typer.core
+from typer.core import TyperCommand, TyperGroup
 
-from orchestrator.cli.spanish import SPANISH, said
+from orchestrator.cli.app import COMMANDS, command_line, load_command
+from orchestrator.cli.console import day, dollars, instant, number, percent
+from orchestrator.cli.spanish import MESSAGES, SPANISH, translate, translate_message
+from orchestrator.cli.spanish_help import HELP
+from orchestrator.cli.spanish_texts import TEXTS
+from orchestrator.cli.stored import CONDITIONS
+from orchestrator.infra.clock import utc_now
 from tests.support.project import ROOT
 
-#: The commands of sales operations, and what they share.
-COMMANDS = (
-    *("run", "enrich", "jobs", "explain"),
-    *("options", "sample", "stored"),
-)
+CLI = ROOT / "orchestrator" / "cli"
+#: The commands, without what they say in Spanish.
+MODULES = sorted(path for path in CLI.glob("*.py") if not path.name.startswith("spanish"))
+#: Packages whose enumerations and fields are printed.
+PACKAGES = [
+    *("agents/cdao", "orchestrator/doctor", "orchestrator/evidence", "orchestrator/handlers"),
+    *("orchestrator/leads", "orchestrator/purchasing"),
+]
+#: Functions that print their texts, or headers, in the user's language.
+SPEAKING = {"translate", "print_sentence", "table", "_table", "_titled_table", "_numbers"}
+#: Texts with a space that are no prose, or that a record has in English.
+APART = {
+    *("Value error, ", "{} --help", "emasai: {}", "{}{} US$", "{} UTC", "--reason {}"),
+    *('{"counts": {},\n"failed": [', "wilson, 95 %", "the deadline {}"),
+    *("{}: {} sampled", "{} leads by id", "where {}", "job {}"),
+    *("{} (`emasai schedule list`)", "which `emasai identity show '{}'` lists"),
+    "How many to list; {} by default, all as JSON.",
+    "Stored leads that meet all of: {}.",
+    CONDITIONS,
+}
 
 
-def _texts(node: ast.expr, names: dict[str, ast.expr]) -> Iterator[str]:
-    """Yield the text of an expression, with `{}` for each value in it."""
+@pytest.fixture
+def _spanish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMASAI_LANGUAGE", "es")
+
+
+def _text_of(node: ast.AST) -> str | None:
+    """Return the text of an expression, with `{}` for each value in it."""
     match node:
         case ast.Constant(str(text)):
-            yield text
+            return text
         case ast.JoinedStr(parts):
-            yield "".join(
+            return "".join(
                 str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts
             )
-        case ast.Name(name):
-            yield from _texts(names[name], names)
+    return None
 
 
-def _usage_errors(path: Path) -> Iterator[str]:
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the texts of a module but for docstrings."""
     tree = ast.parse(path.read_text("utf-8"))
-    names = {
-        target.id: node.value
+    pieces = {
+        id(node.value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.BadParameter":
-            yield from _texts(node.args[0], names)
+        if isinstance(node, ast.JoinedStr):
+            pieces.update(id(part) for part in node.values)
+        if id(node) not in pieces and (text := _text_of(node)) is not None:
+            yield text
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_wrong_usage_is_told_in_spanish(command: str) -> None:
-    """Texts with values are looked up with places for these; `{} {}` is made of a known one."""
-    texts = set(_usage_errors(ROOT / "orchestrator" / "cli" / f"{command}.py")) - {"{} {}"}
+def _spoken(path: Path) -> Iterator[str]:
+    """Yield the texts that a module hands to what prints in the user's language."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) not in SPEAKING:
+            continue
+        arguments = node.args if ast.unparse(node.func).endswith("table") else node.args[:1]
+        for argument in arguments:
+            match argument:
+                case ast.IfExp(body=body, orelse=orelse):
+                    parts: list[ast.expr] = [body, orelse]
+                case _:
+                    parts = [argument]
+            yield from (text for part in parts if (text := _text_of(part)))
 
-    filled = {text.replace("{}", "7d") for text in texts}
 
-    assert texts or command == "jobs"
-    assert not {text for text in filled if said(text, "es") == text}
+def _is_prose(text: str) -> bool:
+    return " " in text.strip() and any(char.isalpha() for char in text.replace("{}", ""))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_text_has_its_spanish_one(path: Path) -> None:
+    """All of more than one word, and each word that is handed to what prints in Spanish."""
+    prose = {text for text in _texts(path) if _is_prose(text)} | set(_spoken(path))
+
+    assert not prose - set(SPANISH) - set(MESSAGES) - APART
+
+
+def test_no_text_is_left_over() -> None:
+    """Each is somewhere in the program: as a text, a header, or the value of an enumeration."""
+    texts = {text for path in MODULES for text in _texts(path)}
+    codes = {text for name in PACKAGES for text in _values(ROOT / name)}
+    words = {text.strip().replace("_", " ") for text in texts | codes}
+
+    assert not {text for text in TEXTS if text not in texts | codes and text not in words}
+
+
+def test_no_message_is_left_over() -> None:
+    """The longest part of each is said by this program or by Typer; pydantic's are compiled."""
+    folders = (ROOT / "orchestrator", Path(typer.core.__file__).parent)
+    sources = (path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
+    said = "\n".join(re.sub(r'"\n +f?"', "", source) for source in sources)
+    parts = {max(message.split("{}"), key=len) for message in MESSAGES if not _is_pydantic(message)}
+
+    assert not {part for part in parts if part not in said}
+
+
+def _is_pydantic(message: str) -> bool:
+    return message.startswith("Input should ") or " must " in message
+
+
+def _values(folder: Path) -> Iterator[str]:
+    """Yield the values of the enumerations, and the names of fields, in *folder*."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            for line in node.body:
+                match line:
+                    case ast.Assign(value=ast.Constant(str(value))):
+                        yield value
+                    case ast.AnnAssign(target=ast.Name(name)):
+                        yield name
+
+
+def _help(command: TyperCommand | TyperGroup) -> Iterator[str]:
+    """Yield what the help of *command* and its commands says."""
+    yield from str(command.help).split("\n\n")
+    yield str(command.options_metavar)
+    for param in command.get_params(typer.Context(command, **command.context_settings)):
+        yield str(getattr(param, "help", ""))
+        yield str(param.metavar)
+    if isinstance(command, TyperGroup):
+        yield command.subcommand_metavar
+        for each in command.commands.values():
+            assert isinstance(each, TyperCommand)
+            yield from _help(each)
+
+
+def _whole_help() -> set[str]:
+    return {
+        text
+        for command in (command_line(), *map(load_command, COMMANDS))
+        for text in _help(command)
+        if text and text != "None"
+    }
+
+
+def test_the_help_is_all_there_and_nothing_is_left_over() -> None:
+    """Of every command, argument and option; and each text of the catalogue is one of them."""
+    said = _whole_help()
+    titles = {"Usage: ", "Arguments", "Options", "Commands", "[default: {}]", "[required]"}
+
+    assert not {text for text in said if _is_prose(text)} - set(HELP)
+    assert not set(HELP) - said - titles
+
+
+@pytest.mark.usefixtures("_spanish")
+def test_the_help_is_in_spanish() -> None:
+    """No text of it is the English one."""
+    assert not {text for text in _whole_help() if _is_prose(text)} & set(HELP) - set(HELP.values())
 
 
 def test_translations_have_places_for_all_values() -> None:
     """None but those of sentences by pydantic is left out: they explain in English."""
-    for english, spanish in SPANISH.items():
+    for english, spanish in {**SPANISH, **MESSAGES}.items():
         if not english.startswith("Input should be a valid "):
-            assert english.count("{}") == spanish.count("{}"), english
+            assert english.count("{") == spanish.count("{"), english
 
 
+@pytest.mark.usefixtures("_spanish")
 def test_values_stay_as_they_are() -> None:
     """Whatever they contain, also braces, line ends and words of the catalogue."""
     typed = "'rows {0}\nto buy'"
 
-    assert said(f"No such option: {typed}", "es") == f"No existe la opción {typed}"
+    assert translate_message(f"No such option: {typed}") == f"No existe la opción {typed}"
+    assert translate("Results are in {}.", typed) == f"Los resultados están en {typed}."
 
 
-@pytest.mark.parametrize("text", ["", "a text that no command has", "rows of mine"])
+@pytest.mark.parametrize("text", ["", "a text that no command has", "rows of mine", "{x}"])
+@pytest.mark.usefixtures("_spanish")
 def test_what_is_not_in_the_catalogue_stays(text: str) -> None:
-    """So does every text in English."""
-    assert said(text, "es") == text
-    assert said("to buy", "en") == "to buy"
+    """As it is, braces included."""
+    assert translate(text) == translate_message(text) == text
+
+
+@pytest.mark.parametrize("setting", ["en", "fr", ""])
+def test_another_language_is_english(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the setting is wrong, which is told elsewhere."""
+    monkeypatch.setenv("EMASAI_LANGUAGE", setting)
+
+    assert translate("to buy") == "to buy"
+    assert translate_message("Missing command.") == "Missing command."
+    assert (number(1234.5, 1), percent(0.5), dollars(-12_000_000)) == ("1,234.5", "50%", "-$12.00")
+
+
+@pytest.mark.usefixtures("_spanish")
+def test_numbers_and_dates_are_written_in_spanish() -> None:
+    """With a comma for decimals, and the day first."""
+    now = utc_now()
+
+    assert (number(1234.5, 1), percent(0.5)) == ("1.234,5", "50 %")
+    assert (dollars(1_234_500_000), dollars(-46_500)) == ("1.234,50 US$", "-0,0465 US$")
+    assert instant(now) == f"{day(now)} {now:%H:%M:%S}"
+    assert day(now) == f"{now:%d/%m/%Y}"

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from orchestrator.cli.console import Exit
-from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
+from orchestrator.cli.console import Exit, figures
+from orchestrator.cli.summary import Summary, summarize, summary_lines, verdict
 from orchestrator.handlers import CompanyResult, ItemStatus
 from orchestrator.memo import Source
 
@@ -108,5 +108,5 @@ def shown(summary: Summary) -> str:
     """Return the table of *summary* as it is printed."""
     console = Console(file=io.StringIO(), width=120)
     with console.capture() as printed:
-        console.print(summary_table(summary, items="companies"))
+        console.print(figures(summary_lines(summary, "companies")))
     return printed.get()
