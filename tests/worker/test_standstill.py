@@ -24,5 +24,6 @@ async def test_nothing_is_paid_twice_whatever_stands_still_or_dies(
     ) as installation:
         outcome = await undergo(installation, ordeal)
 
+    assert len(outcome.books.charges) > ordeal.companies / 2
     assert outcome.faults == [], str(outcome)
     assert outcome.statuses["pending"] == 0
