@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -189,11 +190,8 @@ class UnsealedJob:
             parent,
         ]
         args += self._fields(await self._answered.tally(self._row_counts))
-
-        async def accept() -> bytes:
-            return cast("bytes", await self._intake.accept(keys=[ROOT], args=args))
-
-        sealed = await with_repair(self._redis, "job accept", accept, job_id=self.job_id)
+        accept = partial(self._intake.accept, keys=[ROOT], args=args)
+        sealed: bytes = await with_repair(self._redis, "job accept", accept, job_id=self.job_id)
         if sealed.decode() != self.job_id:
             await self.discard()
         if not sealed:

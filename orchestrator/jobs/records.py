@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import orjson
@@ -157,13 +158,10 @@ class JobRecords:
         Raises:
             UnreadableJob: Its record cannot be read. `discard` removes it.
         """
-
-        async def move() -> bytes | None:
-            args: list[Any] = [self._ttl_ms, job_id, target(command), *sorted(origins(command))]
-            return cast("bytes | None", await self._move(keys=[ROOT], args=args))
-
         await self.job(job_id)
-        state = await self._with_repair(f"job {command}", move, job_id=job_id)
+        args: list[Any] = [self._ttl_ms, job_id, target(command), *sorted(origins(command))]
+        move = partial(self._move, keys=[ROOT], args=args)
+        state: bytes | None = await self._with_repair(f"job {command}", move, job_id=job_id)
         return None if state is None else JobState(state.decode())
 
     async def set_aside(self, job_id: str) -> None:
@@ -182,12 +180,8 @@ class JobRecords:
         On leaving, the chunk is handed back unless the lease was marked as done.
         """
         token = uuid.uuid4().hex
-
-        async def take() -> list[Any] | None:
-            args: list[Any] = [self._ttl_ms, lane, token, self._lease_ms]
-            return cast("list[Any] | None", await self._take(keys=[ROOT], args=args))
-
-        taken = await self._with_repair("job take", take)
+        take = partial(self._take, keys=[ROOT], args=[self._ttl_ms, lane, token, self._lease_ms])
+        taken: list[Any] | None = await self._with_repair("job take", take)
         if taken is None:
             yield None
             return
@@ -201,10 +195,7 @@ class JobRecords:
     async def _let_go(self, lease: ChunkLease, token: str) -> None:
         args: list[Any] = [self._ttl_ms, lease.job_id, lease.chunk, token]
         args += [int(lease.done), lease.rest // _MS, int(lease.failed)]
-
-        async def finish() -> None:
-            await self._finish(keys=[ROOT], args=args)
-
+        finish = partial(self._finish, keys=[ROOT], args=args)
         with suppress(UnreadableJob):  # it is set aside, and its lease lapses
             await self._with_repair("job finish", finish, job_id=lease.job_id)
 

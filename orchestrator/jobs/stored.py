@@ -43,11 +43,6 @@ FAILURES = f"{ROOT}failures"
 UNREADABLE = f"{ROOT}unreadable"
 
 
-def pointer(digest: str) -> str:
-    """Return the key that leads from a batch's digest to the unfinished job of that batch."""
-    return f"{ROOT}same:{digest}"
-
-
 def idempotency_name(tenant: str, key: str) -> str:
     """Return the name under which *key*, any text, is remembered for *tenant*."""
     return hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()

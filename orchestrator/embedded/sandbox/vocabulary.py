@@ -105,34 +105,16 @@ class Names(_Data):
 
 
 class Texts(_Data):
-    """What pages, snippets and news say in one language; each a list of phrasings."""
+    """What pages, snippets and news say in one language.
 
-    ago: _Texts
+    Any further field is a kind of `Wording.say`: a list of phrasings.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, _Texts] = Field(init=False)
+
     mailboxes: Annotated[tuple[str, ...], Field(min_length=2)]
-    menu: _Texts
-    intro: _Texts
-    offers: _Texts
-    about: _Texts
-    headcount: _Texts
-    clients: _Texts
-    contact: _Texts
-    footer: _Texts
-    legal: _Texts
-    authority: _Texts
-    designer: _Texts
-    person: _Texts
-    hiring: _Texts
-    technologies: _Texts
-    closed: _Texts
-    not_found: _Texts
-    parked: _Texts
-    parent: _Texts
     linkedin: _Texts
-    facebook: _Texts
-    instagram: _Texts
-    directory: _Texts
-    own_title: _Texts
-    own_snippet: _Texts
     unrelated: tuple[tuple[str, str], ...]
     news: tuple[tuple[str, str], ...]
     day: Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]

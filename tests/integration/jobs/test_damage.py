@@ -30,7 +30,7 @@ from orchestrator.jobs import (
     Segment,
     UnreadableJob,
 )
-from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys, pointer
+from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
 from tests.support.job_records import work_digest
@@ -50,7 +50,7 @@ KEYS = [
     *(JOB.failed("internal_error"), JOB.failed_at, JOB.requeued),
     *(JOB.chunk_lease(0), JOB.chunk_lease(2)),
     *(LANE.held, LANE.tenants, LANE.jobs("acme"), LANE.backlog, LANE.waiting),
-    *(ACTIVE, ALL, FAILURES, UNREADABLE, pointer(work_digest(NEW)), "jobs1:key:name"),
+    *(ACTIVE, ALL, FAILURES, UNREADABLE, f"jobs1:same:{work_digest(NEW)}", "jobs1:key:name"),
 ]
 
 

@@ -17,7 +17,7 @@ from orchestrator.jobs import (
     Report,
     RequestKey,
 )
-from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
+from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.job_records import work_digest
 from tests.support.vanishing import vanish_with_a_chunk
@@ -58,7 +58,7 @@ async def test_scripts_and_keys_py_agree(
 
     job, lane = JobKeys("j1"), LaneKeys(Lane.PIPELINE)
     named = {
-        *(ACTIVE, ALL, FAILURES, pointer(work_digest(NEW)), f"{ROOT}key:name"),
+        *(ACTIVE, ALL, FAILURES, f"{ROOT}same:{work_digest(NEW)}", f"{ROOT}key:name"),
         *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
         *(job.begun, job.timeline, job.failed("poison"), job.failed_at, job.requeued),
         *(JobKeys("j0").record, JobKeys("j0").timeline),
