@@ -177,10 +177,7 @@ def workspace_to_ask(answers: Answers, wanted: str | None) -> str | None:
 def judge_workspace(answers: Answers, wanted: str | None, ceiling_micros: int) -> list[Diagnosis]:
     """Judge a service that should speak `workspace`; consequences of a fault are omitted.
 
-    Args:
-        answers: Those of the workspace, too, where its number is known.
-        wanted: `SURFSENSE_WORKSPACE_ID`.
-        ceiling_micros: What one company may cost.
+    *wanted* is `SURFSENSE_WORKSPACE_ID`, *ceiling_micros* what one company may cost.
     """
     refused = _judge_protocol(answers) or _judge_access(answers, wanted)
     if refused is not None:

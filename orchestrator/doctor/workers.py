@@ -120,10 +120,7 @@ def judge_workers(
 ) -> list[Diagnosis]:
     """Judge the workers with a recent heartbeat. Pure.
 
-    Args:
-        beats: Their heartbeats.
-        build: What this process runs, None if it cannot run.
-        stall: For how long a worker may leave messages waiting.
+    *build* is what this process runs, *stall* for how long a worker may leave messages waiting.
     """
     if not beats:
         return [warning(_CHECK, "none is running, so accepted jobs wait", f"Start one: {_START}.")]
@@ -167,13 +164,9 @@ def _judge_worker(beat: Heartbeat, build: Build | None, stall: timedelta) -> lis
 def judge_lane(
     backlog: LaneBacklog, waited: timedelta | None, beats: Collection[Heartbeat], messages: int
 ) -> Diagnosis:
-    """Judge what waits in a lane. Pure.
+    """Judge what waits in a lane, as jobs and as *messages* of its queue. Pure.
 
-    Args:
-        backlog: The lane's.
-        waited: How long the next job has waited for its turn; None if no job waits.
-        beats: The heartbeats of all workers.
-        messages: Messages that wait in its queue.
+    *waited* is how long the next job has waited for its turn; None if no job waits.
     """
     lane = backlog.lane
     check = f"lane {lane}"

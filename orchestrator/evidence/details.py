@@ -413,13 +413,7 @@ def _of_place(place: Place) -> Iterator[Observed]:
 
 
 def of_hits(hits: Sequence[Hit], subject: Subject, website: str | None) -> list[Observed]:
-    """Return the description of the *website*'s hit, and the news that name the company.
-
-    Args:
-        hits: One page of results or several.
-        subject: Whom the headlines must name.
-        website: Host of the company's own site, where it is known.
-    """
+    """Return the description of the hit on *website*, a host, and the news that name *subject*."""
     own = [hit for hit in hits if website and is_within(host_of(hit.url) or "", website)]
     described = sorted(own, key=lambda hit: (len(_path(hit.url)), hit.position))
     descriptions = (value for hit in described for value in _description_of(hit))

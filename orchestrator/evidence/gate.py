@@ -190,13 +190,7 @@ class _Site:
 
 
 def _judge_site(subject: Subject, answers: Answers, places: Sequence[Place]) -> _Site:
-    """Return the website.
-
-    Args:
-        subject: Who is asked for.
-        answers: In order.
-        places: Those that agree.
-    """
+    """Return the website; *places* are those that agree."""
     hits = answers.search or ()
     site = choose(subject, hits, places)
     pages = _judge_pages(subject, answers.crawl or (), site.domain)

@@ -79,10 +79,7 @@ def _headcount_phrases() -> Phrases:
 def headcount_in(text: str) -> tuple[int | SizeBand, Quoted] | None:
     """Return how many people work there: a number, else a size band; None if it is not said.
 
-    Of several numbers the first counts.
-
-    Args:
-        text: A page's markdown, bounded by the caller.
+    Of several numbers in *text*, a page's bounded markdown, the first counts.
     """
     marks = Marks(text, _headcount_phrases())
     numbers = sorted((*_employee_counts(marks), *_teams(marks)), key=lambda found: found[1])
@@ -176,11 +173,8 @@ def _hiring_phrases() -> Phrases:
 def openings_on(page: Page, text: str) -> Iterator[tuple[int | str, str]]:
     """Yield the number of open positions, or their titles, each with its quote.
 
-    Nothing on a page that is not about open positions, or says that there are none.
-
-    Args:
-        page: A page of the company's own site.
-        text: Its text, bounded by the caller.
+    Nothing on a page that is not about open positions, or says that there are none; *text* is its
+    bounded text.
     """
     path = re.sub(r"[-_/.+]", " ", unquote(_HOST.sub("", page.url)))
     marks = Marks(text, _hiring_phrases())
@@ -245,11 +239,7 @@ def _names() -> dict[str, str]:
 
 
 def technologies_in(text: str) -> Sequence[Quoted]:
-    """Return the products that *text* says are used, each once; the value is the product's name.
-
-    Args:
-        text: A page's markdown, bounded by the caller.
-    """
+    """Return the products that *text*, a page's bounded markdown, says are used, each once."""
     marks = Marks(text, _technology_phrases())
     found: dict[str, Quoted] = {}
     named = marks.all("name")[:_MOST_LOOKED_AT]

@@ -386,12 +386,8 @@ def why(
 ) -> str:
     """Return the clause that explains a choice of `next_step` or `skipped` to people.
 
-    Args:
-        what: The choice.
-        language: Of the clause.
-        for_profile: Whether `wants_profile` has led to it, not an agent.
-        score: Lowest and highest score that are possible then; None leaves them out.
-        threshold: The score from which a lead advances; None leaves it out.
+    *for_profile*: `wants_profile` has led to it, not an agent. *score* is the lowest and highest
+    that are possible then, *threshold* the one from which a lead advances; None leaves them out.
     """
     if isinstance(what, Offer):
         text = _BOUGHT.in_language(language)

@@ -415,9 +415,7 @@ def kind_of_page(url: str) -> str | None:
 def pages_to_read(crawled: Sequence[Page], known: Container[str]) -> tuple[str, ...]:
     """Return the pages that are still worth reading: of each kind the first that is linked.
 
-    Args:
-        crawled: The pages that were read.
-        known: The fields of the assembled answer. What a page is read for is not paid again.
+    What a page is read for is not paid again if it is among *known*, fields of the answer.
     """
     done = {kind_of_page(page.url) for page in crawled}
     done |= {kind for kind, fields in _KNOWN_BY.items() if any(map(known.__contains__, fields))}

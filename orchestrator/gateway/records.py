@@ -286,12 +286,7 @@ class Records:
     async def history(
         self, record_id: UUID, *, before: int | None, limit: int
     ) -> OpportunityHistory:
-        """Return the state of an opportunity and its moves, the latest first.
-
-        Args:
-            record_id: The opportunity's.
-            before: Only moves to a lower version.
-            limit: How many moves at most.
+        """Return the state of an opportunity and its moves *before* a version, the latest first.
 
         Raises:
             NotStored: There is none.

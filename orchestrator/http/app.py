@@ -89,9 +89,7 @@ sentence for people, `fields` names each fault of a request.
 def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastAPI:
     """Return the application; its lifespan opens every connection and closes them again.
 
-    Args:
-        settings: Of a configured installation.
-        notifier: Announces work instead of Celery's broker; stays the caller's to close.
+    *notifier* announces work instead of Celery's broker, and stays the caller's to close.
     """
 
     @contextlib.asynccontextmanager
@@ -245,10 +243,7 @@ _NOT_HTTP: Final = Refusal(
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None:
     """Serve until SIGINT or SIGTERM, then answer what is in flight and close everything.
 
-    Args:
-        settings: Of a configured installation.
-        host: Address to listen on; any other than loopback needs `EMASAI_API_KEY`.
-        port: 0 takes a free one.
+    Any *host* but loopback needs `EMASAI_API_KEY`; *port* 0 takes a free one.
 
     Raises:
         ConfigurationError: Other machines could ask, but there is no key; the address cannot be

@@ -100,11 +100,7 @@ class ReadCompanies:
 
 
 async def read_leads(given: Sequence[Cells], *, within: str | None = None) -> ReadLeads:
-    """Return the leads of *given*.
-
-    Args:
-        given: What a request says of them.
-        within: Name of the list in the request; None where the lead is the whole request.
+    """Return the leads of *given*, a list *within* the request; None where it is one lead itself.
 
     Raises:
         Refused: With every fault that is shown.
@@ -141,11 +137,7 @@ def known_persons(
 ) -> list[str]:
     """Return a warning for each of *leads* that may be a person who was stored already.
 
-    Args:
-        leads: As they were imported.
-        imported: What they have become.
-        within: As for `read_leads`.
-        first: The number of the first of *leads* in that list.
+    *within* is as for `read_leads`, and *first* the number of the first of them in that list.
     """
     return [
         _fault(() if within is None else (within, n), _SHEET.known_person(0, lead.contact)).message

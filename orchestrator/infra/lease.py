@@ -71,12 +71,8 @@ class Renewal:
         """Renew *key* for *token* until the block is left.
 
         A lost lease is logged and not taken again; what its owner still writes is fenced by the
-        token, not by this renewal.
-
-        Args:
-            key: The lease.
-            token: Its owner.
-            asked_at: `time.monotonic()` before the request that took the lease; now if not given.
+        token, not by this renewal. *asked_at* is `time.monotonic()` before the request that took
+        the lease; now if not given.
         """
         lease_clock = LeaseClock(self._lease_s, monotonic() if asked_at is None else asked_at)
         heartbeat = asyncio.create_task(self._beat(key, token, lease_clock), name=f"lease {key}")

@@ -56,12 +56,7 @@ async def walk(
 
     Jobs that are added during the walk are newer than those read, so they are not met, and no job
     is met twice.
-
-    Args:
-        redis: DB 3.
-        key: Job ids, by an instant in milliseconds.
-        after: Where to go on; from the newest, if not given.
-        since_ms: The oldest instant of interest.
+    *after* is where to go on, from the newest if not given, and *since_ms* the oldest instant.
 
     Raises:
         StoreUnavailable: Redis is unavailable.

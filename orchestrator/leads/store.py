@@ -99,13 +99,6 @@ class LeadStore:
 
         What was decided about a lead that changes stands no longer: see `supersede_decisions`.
 
-        Args:
-            new: In the order in which they count.
-            on_conflict: Who wins.
-
-        Returns:
-            What they have become.
-
         Atomic: By chunks of 2,000; after an interruption, importing the same leads again
             completes the work. Imports of the same persons wait for each other.
         """
@@ -305,9 +298,7 @@ class LeadStore:
     async def chosen(self, wanted: LeadFilter | None, policy: Mapping[str, str]) -> list[UUID]:
         """Return the ids of the leads of *wanted*, of all leads for None, the oldest first.
 
-        Args:
-            wanted: The conditions.
-            policy: The version of each agent, by its name, that `other_policy` is compared with.
+        *policy* is the version of each agent, by its name, that `other_policy` is compared with.
         """
         async with reading(self._engine, "choose leads") as connection:
             return list(await connection.scalars(_chosen(wanted, policy)))

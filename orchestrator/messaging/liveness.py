@@ -207,17 +207,7 @@ class WorkerSelf:
         supervisor: Supervisor,
         period: timedelta = PERIOD,
     ) -> None:
-        """Keep *beat* of this process in *workers*.
-
-        Args:
-            workers: Where it is stored.
-            beat: What does not change.
-            lanes: Whose wake-ups the process answers at the moment.
-            unheard_for: For how long it has left messages waiting.
-            clock_ahead: By how much the machine's clock is ahead of the server's.
-            supervisor: Knows which of its loops fail.
-            period: Time between two heartbeats.
-        """
+        """Keep *beat* in *workers*; the other parts are asked anew for each heartbeat."""
         self._workers = workers
         self._beat = beat
         self._lanes = lanes

@@ -255,13 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(host: str, port: int, options: SandboxOptions, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
-
-    Args:
-        host: Address to listen on.
-        port: 0 takes a free one.
-        options: How to behave.
-        on_ready: Called with the URL once connections are accepted.
+    """Serve until SIGINT or SIGTERM; *on_ready* gets the URL once connections are accepted.
 
     Raises:
         OSError: The address cannot be listened on.

@@ -128,11 +128,7 @@ class Auth:
         }
 
     def admit(self, request: Request, *, names_wait: bool) -> None:
-        """Admit a request for work.
-
-        Args:
-            request: The request.
-            names_wait: Whether a 429 has `Retry-After`; that of the workspace API has none.
+        """Admit a request for work; *names_wait* says whether a 429 has `Retry-After`.
 
         Raises:
             Refused: By the rate limit, then by the key, so bad keys consume the limit.

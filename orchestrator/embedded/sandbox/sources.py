@@ -51,15 +51,10 @@ class _Hit(NamedTuple):
 def result_page(
     world: World, key: str | None, detail: str | None, query: Query, *, page: int, is_searxng: bool
 ) -> dict[str, Any]:
-    """Return the item of one page of results, with explicit nulls.
+    """Return the item of one *page* of results, from 1, with explicit nulls.
 
-    Args:
-        world: The world to search.
-        key: The company that the phrase names, if it names one.
-        detail: The domain or country that the phrase has after the name.
-        query: The search.
-        page: Number of the page, from 1.
-        is_searxng: Whether the substitute engine answers, which tells little.
+    The phrase names the company of *key*, if any, with *detail*, a domain or country, behind it.
+    With *is_searxng* the substitute engine answers, which tells little.
     """
     hits = _hits(world, key, detail, query) if page == 1 else []
     hits = [*hits, *_fillers(query, page, PAGE_SIZE)][:PAGE_SIZE]
@@ -339,17 +334,10 @@ def place_of(
     details: bool,
     reviews: int,
 ) -> dict[str, Any]:
-    """Return the place of *company* as an item, with explicit nulls.
+    """Return the place of *company* as an item, with explicit nulls; *world* remembers its id.
 
-    Args:
-        world: Remembers the place, so that it can be asked for by its id.
-        company: Whose place it is.
-        phrase: The search that shows it.
-        location: Where it was searched for.
-        rank: From 1.
-        now: Aware UTC instant of the scrape.
-        details: Whether counts and hours come along.
-        reviews: Most reviews to attach.
+    It is as a search for *phrase* at *location* shows it, at *rank* from 1: with counts and hours
+    only if *details* are asked for, and with so many *reviews* at most.
     """
     place_id = _place_id(company)
     world.remember_place(place_id, company)

@@ -42,10 +42,7 @@ class Wording:
     def say(self, kind: str, topic: str = "", **more: object) -> str:
         """Return one of the phrasings of *kind*, a field of `Texts`, filled in.
 
-        Args:
-            kind: Name of the field.
-            topic: Distinguishes two uses of a kind.
-            more: Fields to fill in beside the company's own.
+        *topic* distinguishes two uses of a kind; *more* is filled in beside the company's own.
         """
         phrasings: tuple[str, ...] = getattr(self.texts, kind)
         phrasing = self.company.random(f"say {kind} {topic}").pick(phrasings)
