@@ -13,7 +13,6 @@ from .models import LeadListFilter as LeadListFilter
 from .models import LeadRecord as LeadRecord
 from .models import LeadState as LeadState
 from .models import MoveRefused as MoveRefused
-from .models import NewOpportunity as NewOpportunity
 from .models import NotStored as NotStored
 from .models import OpportunityExists as OpportunityExists
 from .models import OpportunityHistory as OpportunityHistory

@@ -197,19 +197,6 @@ UNNAMED: Final = Author()
 
 
 @dataclass(frozen=True, slots=True)
-class NewOpportunity:
-    """An opportunity that a person makes of a lead."""
-
-    lead_id: UUID
-    score: int
-    amount: int
-    currency: str
-    probability: float
-    next_step_en: str
-    next_step_es: str
-
-
-@dataclass(frozen=True, slots=True)
 class PageCursor:
     """The last row of a page: when it was created, and its id."""
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from agents.case import OpportunityDraft
 from orchestrator.database import DatabaseUnavailable, insert_into, reading
 from orchestrator.database.schema import (
     deleted_versions,
@@ -48,6 +49,7 @@ from orchestrator.leads import (
     next_versions,
     opportunity_id,
     opportunity_key,
+    opportunity_row,
     supersede_decisions,
 )
 
@@ -59,7 +61,6 @@ from .models import (
     LeadRecord,
     LeadState,
     MoveRefused,
-    NewOpportunity,
     NextStep,
     NotStored,
     OpportunityExists,
@@ -339,7 +340,7 @@ class Records:
         return await self._writes.run("change an opportunity", [opportunity_key(record_id)], work)
 
     async def create_opportunity(
-        self, new: NewOpportunity, author: Author = UNNAMED
+        self, lead_id: UUID, draft: OpportunityDraft, author: Author = UNNAMED
     ) -> Written[OpportunityRecord]:
         """Make an opportunity of a lead, whose answer then names it.
 
@@ -347,18 +348,21 @@ class Records:
             NotStored: There is no such lead.
             OpportunityExists: It has one.
         """
-        record_id = opportunity_id(new.lead_id)
-        key, its_lead = opportunity_key(record_id), lead_key(new.lead_id)
+        record_id = opportunity_id(lead_id)
+        key, its_lead = opportunity_key(record_id), lead_key(lead_id)
 
         async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
-            lead = await _lock_row(connection, leads, new.lead_id)
+            lead = await _lock_row(connection, leads, lead_id)
             if lead is None:
-                raise NotStored(_LEAD, new.lead_id)
+                raise NotStored(_LEAD, lead_id)
             version = (await next_versions(connection, [key]))[key]
-            row = self._opportunity_row(new, record_id, lead["company"], version)
+            key_of_company = company_key(lead["company"])
+            row = opportunity_row(
+                lead_id, key_of_company, draft, version=version, now=self._clock()
+            )
             await connection.execute(insert(opportunities).values(row))
             values = {"estado": LeadState.OPORTUNIDAD.value}
-            await self._change(connection, leads, new.lead_id, values, None)
+            await self._change(connection, leads, lead_id, values, None)
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
             record = opportunity_from_row((await connection.execute(statement)).mappings().one())
             await add_moves(connection, [_move(record, None, author)])
@@ -368,7 +372,7 @@ class Records:
             return await self._writes.run("create an opportunity", [key, its_lead], work)
         except IntegrityError as error:
             # The row has no other constraint that the models admit to be broken.
-            raise OpportunityExists(new.lead_id) from error
+            raise OpportunityExists(lead_id) from error
 
     async def _change(
         self,
@@ -387,24 +391,6 @@ class Records:
         raised = {**values, "version": table.c.version + 1, "changed_at": self._clock()}
         await connection.execute(update(table).where(table.c.id == record_id).values(raised))
         return estado
-
-    def _opportunity_row(
-        self, new: NewOpportunity, record_id: UUID, company: str, version: int
-    ) -> dict[str, Any]:
-        return {
-            "id": record_id,
-            "lead_id": new.lead_id,
-            "company_key": company_key(company),
-            "score": new.score,
-            "value_amount": new.amount,
-            "value_currency": new.currency,
-            "probability": new.probability,
-            "next_step_en": new.next_step_en,
-            "next_step_es": new.next_step_es,
-            "simulated": False,
-            "created_at": self._clock(),
-            "version": version,
-        }
 
 
 async def _lock_row(

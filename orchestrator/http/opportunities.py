@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
+from agents.case import Localized, Money, OpportunityDraft
 from orchestrator.cache import Kind, count_lookup, key_of
 from orchestrator.fence.writes import Written
 from orchestrator.gateway import (
     Author,
     DashboardMetrics,
-    NewOpportunity,
     OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
@@ -191,21 +191,19 @@ async def create_opportunity(wanted: OpportunityRequest, call: CallOfRequest) ->
     Repeating the request is safe: the second one is refused with 409, or with an `Idempotency-Key`
     answered as the first.
     """
-    new = NewOpportunity(
-        wanted.lead_id,
-        wanted.puntuacion,
-        wanted.valor.importe,
-        wanted.valor.moneda,
-        wanted.probabilidad,
-        wanted.proximo_paso.en,
-        wanted.proximo_paso.es,
+    draft = OpportunityDraft(
+        score=wanted.puntuacion,
+        value=Money(amount=wanted.valor.importe, currency=wanted.valor.moneda),
+        probability=wanted.probabilidad,
+        next_step=Localized(en=wanted.proximo_paso.en, es=wanted.proximo_paso.es),
     )
     deferred = False
 
     async def create() -> OpportunityRecord:
         nonlocal deferred
         author = Author(wanted.por, wanted.motivo)
-        written = await call.runtime.gateway.records.create_opportunity(new, author)
+        records = call.runtime.gateway.records
+        written = await records.create_opportunity(wanted.lead_id, draft, author)
         deferred = written.deferred
         return written.result
 

@@ -23,8 +23,9 @@ from .outbox import Outbox as Outbox
 from .outbox import OutboxRelay as OutboxRelay
 from .outbox import Webhook as Webhook
 from .outbox import open_webhook as open_webhook
+from .recording import Move as Move
+from .recording import add_moves as add_moves
+from .recording import next_versions as next_versions
+from .recording import opportunity_row as opportunity_row
+from .recording import supersede_decisions as supersede_decisions
 from .store import LeadStore as LeadStore
-from .versions import Move as Move
-from .versions import add_moves as add_moves
-from .versions import next_versions as next_versions
-from .versions import supersede_decisions as supersede_decisions

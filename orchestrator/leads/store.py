@@ -56,9 +56,14 @@ from .models import (
     merge_leads,
     opportunity_key,
 )
-from .recording import record_all, to_decision
+from .recording import (
+    move_leads,
+    next_versions,
+    record_all,
+    supersede_decisions,
+    to_decision,
+)
 from .same import Marks, Match, is_same, match_all
-from .versions import move_leads, next_versions, supersede_decisions
 
 T = TypeVar("T")
 #: Leads of one transaction or query: short for other writers and for the event loop, and

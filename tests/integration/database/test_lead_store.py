@@ -22,7 +22,7 @@ from orchestrator.leads import (
     Recorded,
     opportunity_id,
 )
-from orchestrator.leads.versions import supersede_decisions
+from orchestrator.leads.recording import supersede_decisions
 from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.database import waiting_for_locks
