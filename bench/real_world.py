@@ -10,8 +10,8 @@ from orchestrator.embedded.sandbox.companies import World
 from orchestrator.embedded.sandbox.requests import REQUESTS
 from orchestrator.embedded.sandbox.truth import catalogue_of, truth_about
 from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
+from orchestrator.evidence.gate import Answers
 from orchestrator.evidence.model import Page, Step, Subject
-from orchestrator.evidence.profile import Answers
 from orchestrator.identity import company_phone
 from orchestrator.surfsense.verbs import VERBS, answer_of, kept_in, request_of
 

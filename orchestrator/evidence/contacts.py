@@ -21,8 +21,6 @@ from agents.domains import is_within
 from .tax_ids import TaxId, tax_ids_in
 from .texts import MOST_READ, ContactMarks, Quoted, contact_words, line_at, quoted, skeleton
 
-__all__ = ["Contacts", "Quoted", "TaxId", "contacts_in", "is_company_mailbox"]
-
 T = TypeVar("T", Quoted, TaxId)
 
 _MOST: Final = 100

@@ -19,7 +19,7 @@ from agents.case import ClaimField
 from agents.cdao.vocabulary import NewsCategory, SizeBand
 from agents.domains import is_public_mail, is_within
 
-from .contacts import Contacts, TaxId, contacts_in, e164, is_company_mailbox
+from .contacts import Contacts, contacts_in, e164, is_company_mailbox
 from .hosts import HostKind, host_of, kind_of, registrable
 from .model import Hit, JobAd, Method, Observed, Page, Place, Step, Subject
 from .names import likeness
@@ -35,6 +35,7 @@ from .signals import (
     openings_on,
     technologies_in,
 )
+from .tax_ids import TaxId
 from .texts import (
     LONGEST_QUOTE,
     MOST_READ,

@@ -10,12 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from agents.cdao.vocabulary import as_word
-from orchestrator.evidence.agreement import is_on_its_domain, place_belongs, same_phone
+from orchestrator.evidence.agreement import (
+    is_on_its_domain,
+    page_belongs,
+    place_belongs,
+    same_phone,
+)
 from orchestrator.evidence.hosts import folded_label, host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness, may_be_one, spans_of, towns_of
 from orchestrator.evidence.texts import MOST_READ, single_spaced
-from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
+from orchestrator.evidence.website import WebsiteChoice, choose
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words
 

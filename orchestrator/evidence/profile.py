@@ -53,18 +53,6 @@ from orchestrator.evidence.signals import headcount_in
 from orchestrator.evidence.texts import LONGEST_QUOTE, plain, single_spaced
 from orchestrator.evidence.website import WebsiteChoice
 
-__all__ = [
-    "EVIDENCE",
-    "FIELD_NAMES",
-    "Answers",
-    "Assembled",
-    "SourceShown",
-    "assemble",
-    "site_of",
-    "sources_in",
-    "website_in",
-]
-
 #: The fields of an answer, in its order, with their names there; `_LISTS` hold many values.
 FIELD_NAMES: Final = {
     ClaimField.SECTOR: "sector",

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from orchestrator.identity.writing import split_words
 
-from .agreement import Sign, page_belongs, place_belongs, sign_of
+from .agreement import Sign, place_belongs, sign_of
 from .hosts import country_of_suffix, folded_label, host_of, kind_of, label_of, registrable
 from .model import Agreement, Hit, Page, Place, Subject
 from .names import (
@@ -34,8 +34,6 @@ from .names import (
     words,
 )
 from .texts import WordFile, load, skeleton
-
-__all__ = ["LEAD", "MARK", "Candidate", "WebsiteChoice", "choose", "page_belongs"]
 
 MARK: Final = 5.0
 """Points that a site needs to be chosen."""

@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.evidence.gate import Answers
 from orchestrator.evidence.model import Agreement, Page, Step, Subject
-from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
+from orchestrator.evidence.profile import FIELD_NAMES, assemble
 from orchestrator.evidence.waterfall import UNITS, Offer, Skip, Stop, Wants, next_step, skipped
 from orchestrator.evidence.website import pages_to_read
 from orchestrator.identity.identify import brand

@@ -61,7 +61,7 @@ def result_page(
     if query.site:
         hits = [hit for hit in hits if _is_on(hit.url, query.site)]
     random = SeededRandom(query.phrase, "page", page)
-    item = _item(query, page, random.between(len(hits), 90_000))
+    item = search_item(query, page, random.between(len(hits), 90_000))
     if is_searxng:
         results = [{"title": h.title, "url": h.url, "description": h.description} for h in hits]
         item["searchQuery"]["domain"] = "searxng"
@@ -79,7 +79,8 @@ def result_page(
     }
 
 
-def _item(query: Query, page: int, total: int) -> dict[str, Any]:
+def search_item(query: Query, page: int, total: int) -> dict[str, Any]:
+    """Return the item of a page without results, with explicit nulls."""
     market = f"&gl={query.country}&hl={query.language}" if query.country else ""
     return {
         "searchQuery": {

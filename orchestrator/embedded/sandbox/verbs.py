@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import quote_plus
 
 from orchestrator.embedded.sandbox.behaviour import Behaviour
 from orchestrator.embedded.sandbox.companies import World
@@ -38,6 +37,7 @@ from orchestrator.embedded.sandbox.sources import (
     jobs_found,
     place_of,
     result_page,
+    search_item,
 )
 from orchestrator.identity import InvalidCompanyName, company_key
 
@@ -81,29 +81,11 @@ def search(
     micros = pages * SEARCH_MICROS
     price = {"cost_micros": micros, "cost_items": {"google_search.page": micros}}
     results = _organic_results(answer)
-    items = [_item(phrase, page, [] if page > 1 else results) for page in range(1, pages + 1)]
+    query = Query(phrase, None, "", None)
+    items = [search_item(query, page, 0) for page in range(1, pages + 1)]
+    items[0] |= {"resultsTotal": len(results), "organicResults": results}
     items[0]["empresa"] = answer | price
     return SearchResult(name, key, answer["estado"], items, micros)
-
-
-def _item(phrase: str, page: int, results: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "searchQuery": {
-            "term": phrase,
-            "url": f"https://www.google.com/search?q={quote_plus(phrase)}",
-            "device": "DESKTOP",
-            "page": page,
-            "type": "SEARCH",
-            "domain": "google.com",
-            "languageCode": "",
-        },
-        "resultsTotal": len(results),
-        "organicResults": results,
-        "paidResults": [],
-        "paidProducts": [],
-        "relatedQueries": [],
-        "peopleAlsoAsk": [],
-    }
 
 
 def _organic_results(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from orchestrator.evidence.agreement import Sign, page_belongs, sign_of
 from orchestrator.evidence.model import Agreement, Page, Subject
-from orchestrator.evidence.website import page_belongs as exported
 
 ARRIAGA = Subject(
     "Talleres Arriaga S.L.",
@@ -168,11 +167,6 @@ def test_the_reasons_say_what_was_found() -> None:
 def test_pages_that_are_of_no_company(title: str, text: str, sign: Sign | None) -> None:
     """Phrases count on short pages; a missing page is known by its title at any length."""
     assert sign_of(title, text) is sign
-
-
-def test_the_gate_is_part_of_the_websites_interface() -> None:
-    """Callers find both decisions about a website in one module."""
-    assert exported is page_belongs
 
 
 @given(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evidence.contacts import TaxId, contacts_in, is_company_mailbox
+from orchestrator.evidence.contacts import contacts_in, is_company_mailbox
+from orchestrator.evidence.tax_ids import TaxId
 from orchestrator.evidence.texts import LONGEST_QUOTE, Quoted, single_spaced
 
 EMAILS: list[tuple[str | None, str, list[str]]] = [

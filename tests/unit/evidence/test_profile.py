@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.case import ClaimField
 from orchestrator.evidence import details
-from orchestrator.evidence.gate import CLOSED_CELL
+from orchestrator.evidence.gate import CLOSED_CELL, Answers
 from orchestrator.evidence.model import (
     Agreement,
     Hit,
@@ -28,7 +28,6 @@ from orchestrator.evidence.model import (
 from orchestrator.evidence.profile import (
     EVIDENCE,
     FIELD_NAMES,
-    Answers,
     assemble,
     site_of,
     sources_in,

@@ -6,8 +6,9 @@ import pytest
 
 from agents.case import Case, Decision, Lead, Verdict
 from agents.cdao import CdaoAgent, default_policy
+from orchestrator.evidence.gate import Answers
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.profile import Answers, assemble
+from orchestrator.evidence.profile import assemble
 from orchestrator.surfsense import evidence_from
 from tests.unit.evidence.companies import (
     BOUGHT_AT,
