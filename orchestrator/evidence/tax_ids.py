@@ -6,7 +6,7 @@ The countries, labels and shapes are in `data/tax_ids.toml`. People's numbers ar
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -60,26 +60,32 @@ class TaxId:
     is_checked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(WordFile):
     """A row of the table."""
 
     type: str
     country: str
-    labels: frozenset[str]
+    labels: list[str]
     shape: re.Pattern[str]
-    company: re.Pattern[str] | None
-    check: Callable[[str], bool] | None
-    may_fail_check: bool
-    tail: int
+    company: re.Pattern[str]
+    check: str
+    may_fail_check: bool = False
+    digits_after_hyphen: int = 0
+
+    @cached_property
+    def folded_labels(self) -> frozenset[str]:
+        """The labels as a text is compared with them."""
+        return frozenset(_without_dots(skeleton(label)) for label in self.labels)
+
+    @cached_property
+    def is_valid(self) -> Callable[[str], bool]:
+        """What checks the digit, where there is one."""
+        return _checker(self.check)
 
     def is_named(self, label: str) -> bool:
         """Return whether *label* may stand before such a number."""
-        return (
-            not label
-            or label in self.labels
-            or (label in _table().any_country and bool(self.check))
-        )
+        is_common = label in _table().any_country and bool(self.check)
+        return not label or label in self.folded_labels or is_common
 
     def read(self, digits: str, label: str, *, is_home: bool) -> tuple[str, bool] | None:
         """Return the number that *digits* are, and whether its check digit is right.
@@ -95,10 +101,10 @@ class _Kind:
             return None
         if not self.shape.fullmatch(bare) or bare in _GENERIC:
             return None
-        if self.company and not self.company.fullmatch(bare):
+        if self.company.pattern and not self.company.fullmatch(bare):
             return None
-        is_checked = self.check is not None and self.check(bare)
-        if not is_checked and (not label or not self.may_fail_check):
+        is_checked = bool(self.check) and self.is_valid(bare)
+        if not is_checked and (not label or (self.check and not self.may_fail_check)):
             return None
         return self._written_form(bare), is_checked
 
@@ -107,7 +113,8 @@ class _Kind:
             return self.country + digits
         if self.type == "CRN":
             return digits.zfill(_CRN_DIGITS)
-        return f"{digits[: -self.tail]}-{digits[-self.tail :]}" if self.tail else digits
+        tail = self.digits_after_hyphen
+        return f"{digits[:-tail]}-{digits[-tail:]}" if tail else digits
 
 
 class Located(NamedTuple):
@@ -169,7 +176,7 @@ def _read(marks: ContactMarks, label: str, at: int, country: str | None) -> Loca
 
 
 def _kinds_for(label: str, country: str | None, bare: str) -> list[_Kind]:
-    kinds = [kind for kind in _kinds() if kind.is_named(label)]
+    kinds = [kind for kind in _table().tax_id if kind.is_named(label)]
     if country != "GB" and (country or not _UNITED_KINGDOM.search(bare)):
         kinds = [kind for kind in kinds if kind.check]
     return sorted(kinds, key=lambda kind: kind.country != country)
@@ -195,20 +202,9 @@ def _compact(text: str, at: int) -> tuple[str, list[int]]:
     return "".join(digits[:_LONGEST]), ends[:_LONGEST]
 
 
-class _Row(WordFile):
-    type: str
-    country: str
-    labels: list[str]
-    shape: re.Pattern[str]
-    company: re.Pattern[str]
-    check: str
-    may_fail_check: bool = False
-    digits_after_hyphen: int = 0
-
-
 class _Table(WordFile):
     any_country: frozenset[str]
-    tax_id: list[_Row]
+    tax_id: list[_Kind]
 
 
 @cache
@@ -216,25 +212,7 @@ def _table() -> _Table:
     return load(_Table, "tax_ids.toml")
 
 
-@cache
-def _kinds() -> tuple[_Kind, ...]:
-    return tuple(map(_kind, _table().tax_id))
-
-
-def _kind(row: _Row) -> _Kind:
-    return _Kind(
-        type=row.type,
-        country=row.country,
-        labels=frozenset(_without_dots(skeleton(label)) for label in row.labels),
-        shape=row.shape,
-        company=row.company if row.company.pattern else None,
-        check=_check(row.check) if row.check else None,
-        may_fail_check=row.may_fail_check or not row.check,
-        tail=row.digits_after_hyphen,
-    )
-
-
-def _check(module: str) -> Callable[[str], bool]:
+def _checker(module: str) -> Callable[[str], bool]:
     if module == "mx.rfc":  # the only one whose check digit is optional there
         return partial(rfc.is_valid, validate_check_digits=True)
     country, _, number = module.partition(".")
