@@ -315,13 +315,10 @@ def _page_agreement(facts: _PageFacts) -> Agreement:
     if is_its_label:
         is_sure = is_named or facts.has_core or facts.has_own_mail
     else:
-        is_sure = is_named and (facts.has_town or _has_own_identity(facts))
+        # Or although not made of the name, the domain is used by who has it.
+        has_own_identity = facts.has_own_mail and not facts.title.is_generic
+        is_sure = is_named and (facts.has_town or has_own_identity)
     return Agreement.AGREE if is_sure else Agreement.WEAK
-
-
-def _has_own_identity(facts: _PageFacts) -> bool:
-    """Return whether the domain, although not made of the name, is used by who has it."""
-    return facts.has_own_mail and not facts.title.is_generic
 
 
 def _page_reasons(subject: Subject, facts: _PageFacts) -> Iterator[str]:

@@ -198,17 +198,14 @@ async def _requeue(
         check_time_is_left(terms)
         report = await requeue_all(runtime, chosen, terms, dry_run=wanted.dry_run)
         content = report.as_json(dry_run=wanted.dry_run)
-        content["jobs"] = [{**each, "url": _url(each["job_id"])} for each in content["jobs"]]
+        for each in content["jobs"]:
+            each["url"] = url_of(each["job_id"]) if each["job_id"] else None
         content["requeued_as"] = (
             [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
         )
         return RequeueAnswer.model_validate(content)
 
     return await call.once(RequeueAnswer, requeue, tenant)
-
-
-def _url(job_id: str | None) -> str | None:
-    return None if job_id is None else url_of(job_id)
 
 
 def _stream(runtime: Runtime, wanted: FailureFilter) -> StreamingResponse:

@@ -320,12 +320,13 @@ async def metrics(
     All servers of this API say the same: it is the fleet's. What cannot be read at the moment is
     left out, except for the lanes, which autoscaling goes by: without them the answer is 503.
     """
+    midnight = datetime.combine(runtime.clock().date(), time.min, UTC)
     lanes = await runtime.jobs.backlog.lanes()
     others = await asyncio.gather(
         _unless_unavailable(runtime.jobs.workers.alive(), worker_families),
         _unless_unavailable(runtime.purchasing.counters.read(1), count_families),
         _unless_unavailable(_accounts(runtime), budget_families),
-        _unless_unavailable(runtime.purchasing.costs.uncertain(_midnight(runtime)), doubt_families),
+        _unless_unavailable(runtime.purchasing.costs.uncertain(midnight), doubt_families),
         _unless_unavailable(runtime.leads.outbox.counts(UNDELIVERED), handover_families),
         _unless_unavailable(_pace(runtime), pace_families),
     )
@@ -357,10 +358,6 @@ async def _accounts(runtime: Runtime) -> dict[str, Account]:
 async def _pace(runtime: Runtime) -> PaceState | None:
     pace = runtime.purchasing.pace
     return None if pace is None else await pace.state()
-
-
-def _midnight(runtime: Runtime) -> datetime:
-    return datetime.combine(runtime.clock().date(), time.min, UTC)
 
 
 class _Read(Collector):

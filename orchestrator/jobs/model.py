@@ -60,23 +60,14 @@ class Command(StrEnum):
     CANCEL = "cancel"
 
 
-_MOVES: Final = MappingProxyType(
+#: The states in which a command changes anything, and the state that it leads to.
+MOVES: Final = MappingProxyType(
     {
         Command.PAUSE: (_WORKABLE, JobState.PAUSED),
         Command.RESUME: (frozenset({JobState.PAUSED}), JobState.RUNNING),
         Command.CANCEL: (_WORKABLE | {JobState.PAUSED}, JobState.CANCELLING),
     }
 )
-
-
-def origins(command: Command) -> frozenset[JobState]:
-    """Return the states in which *command* changes anything."""
-    return _MOVES[command][0]
-
-
-def target(command: Command) -> JobState:
-    """Return the state that *command* leads to."""
-    return _MOVES[command][1]
 
 
 JsonObject = dict[str, Any]

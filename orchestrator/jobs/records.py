@@ -22,6 +22,7 @@ from orchestrator.infra.redis_client import (
 )
 from orchestrator.infra.slots import Lane
 from orchestrator.jobs.model import (
+    MOVES,
     Command,
     Item,
     Job,
@@ -29,8 +30,6 @@ from orchestrator.jobs.model import (
     Report,
     UnreadableChunk,
     UnreadableJob,
-    origins,
-    target,
 )
 from orchestrator.jobs.reading import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.stored import (
@@ -159,7 +158,8 @@ class JobRecords:
             UnreadableJob: Its record cannot be read. `discard` removes it.
         """
         await self.job(job_id)
-        args: list[Any] = [self._ttl_ms, job_id, target(command), *sorted(origins(command))]
+        before, after = MOVES[command]
+        args: list[Any] = [self._ttl_ms, job_id, after, *sorted(before)]
         move = partial(self._move, keys=[ROOT], args=args)
         state: bytes | None = await self._with_repair(f"job {command}", move, job_id=job_id)
         return None if state is None else JobState(state.decode())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from orchestrator.jobs import Command, JobState, Lane
-from orchestrator.jobs.model import origins, target
+from orchestrator.jobs.model import MOVES
 
 #: Items of one chunk.
 CHUNK = 2
@@ -128,8 +128,9 @@ class ModelJob:
 
     def command(self, command: Command) -> None:
         """Move where *command* leads, if it changes anything here."""
-        if self.state in origins(command):
-            self.state = target(command)
+        before, after = MOVES[command]
+        if self.state in before:
+            self.state = after
             self.settle()
 
     def settle(self) -> None:

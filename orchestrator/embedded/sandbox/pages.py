@@ -79,7 +79,7 @@ def page_at(world: World, url: str) -> PageContent | None:
         return None
     match site.kind:
         case "parked":
-            return _parked_page(site.company, host)
+            return PageContent(host, wording_of(site.company).say("parked", domain=host))
         case "group":
             company = world.at_slug(slug) if slug else None
             return _group_page(company or site.company, host)
@@ -244,10 +244,6 @@ def _huge(page: PageContent) -> PageContent:
     text = page.text + "\n\n" + (filler + "\n\n") * (HUGE_TEXT // len(filler))
     more = tuple(Link(f"/p/{n}", f"Producto {n}", context=filler) for n in range(HUGE_LINKS))
     return replace(page, text=text, links=page.links + more)
-
-
-def _parked_page(company: Company, host: str) -> PageContent:
-    return PageContent(host, wording_of(company).say("parked", domain=host))
 
 
 @lru_cache(maxsize=4_096)

@@ -120,7 +120,7 @@ class Bill:
             "purchases": self._purchases.total(),
             "total_micros": self.total_micros,
             "verbs": {
-                verb: _total(companies) | {"companies": companies}
+                verb: {**sum(companies.values(), Counter[str]()), "companies": companies}
                 for verb, companies in sorted(self._verbs.items())
             },
             "companies": {
@@ -160,10 +160,6 @@ class Bill:
         companies.setdefault(purchase.key, Counter()).update(added)
         if purchase.purchase_id:
             self._key_by_purchase_id[purchase.purchase_id] = purchase.key
-
-
-def _total(companies: dict[str, Counter[str]]) -> dict[str, Any]:
-    return dict(sum(companies.values(), Counter[str]()))
 
 
 RUNNING, SUCCESS, ERROR, CANCELLED = "running", "success", "error", "cancelled"

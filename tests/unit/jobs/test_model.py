@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.jobs import Command, Job, JobKind, JobState, Lane, NewJob, Report, lane_of
-from orchestrator.jobs.model import INTERACTIVE_ITEMS, WorkDigest, origins, target
+from orchestrator.jobs.model import INTERACTIVE_ITEMS, MOVES, WorkDigest
 from orchestrator.jobs.stored import job_of
 from tests.support.job_records import work_digest
 
@@ -66,13 +66,15 @@ def test_different_work_has_a_different_digest(other: NewJob) -> None:
 @pytest.mark.parametrize("command", list(Command))
 def test_nothing_leads_out_of_a_final_state(command: Command) -> None:
     """What has ended is not paused, resumed or cancelled any more."""
-    assert not any(state.is_final for state in origins(command))
+    before, _ = MOVES[command]
+    assert not any(state.is_final for state in before)
 
 
 @pytest.mark.parametrize("command", list(Command))
 def test_asking_twice_is_asking_once(command: Command) -> None:
     """Where a command leads to, it changes nothing."""
-    assert target(command) not in origins(command)
+    before, after = MOVES[command]
+    assert after not in before
 
 
 def test_a_job_is_worked_on_only_where_it_may_be() -> None:
@@ -85,8 +87,9 @@ def test_a_job_is_worked_on_only_where_it_may_be() -> None:
 
 def test_every_state_that_is_not_final_leads_to_one() -> None:
     """No job can be stuck: it can be worked on, be cancelled, or is being cancelled."""
+    before, after = MOVES[Command.CANCEL]
     for state in JobState:
-        assert state.is_final or state in origins(Command.CANCEL) or state is target(Command.CANCEL)
+        assert state.is_final or state in before or state is after
     # That `cancelling` ends when the last worker has let go, test_commands.py shows of the scripts.
 
 
