@@ -16,7 +16,7 @@ from orchestrator.database import (
     SchemaState,
     SchemaTooNew,
     current_state,
-    open_engine,
+    using_engine,
 )
 from orchestrator.doctor import SEE_OTHERS, Diagnosis, fault, ok, warning
 from orchestrator.gateway import COMPARED, DIVERGED
@@ -73,15 +73,12 @@ async def usable_engine(settings: Settings) -> AsyncIterator[AsyncEngine | None]
         DatabaseUnavailable: The database does not answer.
     """
     url = settings.database_url.get_secret_value()
-    try:
-        engine = open_engine(url) if (await current_state(url)).is_current else None
-    except ConfigurationError:
+    async with contextlib.AsyncExitStack() as stack:
         engine = None
-    try:
+        with contextlib.suppress(ConfigurationError):
+            if (await current_state(url)).is_current:
+                engine = await stack.enter_async_context(using_engine(url))
         yield engine
-    finally:
-        if engine is not None:
-            await engine.dispose()
 
 
 async def check_outbox(settings: Settings) -> list[Diagnosis]:

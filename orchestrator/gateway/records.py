@@ -331,8 +331,7 @@ class Records:
 
         async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
             estado = await self._change(connection, opportunities, record_id, fields, expected)
-            statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
-            record = opportunity_from_row((await connection.execute(statement)).mappings().one())
+            record = await _opportunity(connection, record_id)
             if record.estado != estado:
                 await add_moves(connection, [_move(record, estado, author)])
             return record, {opportunity_key(record_id): record.version}
@@ -363,8 +362,7 @@ class Records:
             await connection.execute(insert(opportunities).values(row))
             values = {"estado": LeadState.OPORTUNIDAD.value}
             await self._change(connection, leads, lead_id, values, None)
-            statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
-            record = opportunity_from_row((await connection.execute(statement)).mappings().one())
+            record = await _opportunity(connection, record_id)
             await add_moves(connection, [_move(record, None, author)])
             return record, {key: version, its_lead: lead["version"] + 1}
 
@@ -391,6 +389,11 @@ class Records:
         raised = {**values, "version": table.c.version + 1, "changed_at": self._clock()}
         await connection.execute(update(table).where(table.c.id == record_id).values(raised))
         return estado
+
+
+async def _opportunity(connection: AsyncConnection, record_id: UUID) -> OpportunityRecord:
+    its = _OPPORTUNITIES.where(opportunities.c.id == record_id)
+    return opportunity_from_row((await connection.execute(its)).mappings().one())
 
 
 async def _lock_row(
