@@ -206,9 +206,9 @@ KINDS = ("CIF", "RFC", *_NUMBERS)
 _FORMATS: dict[str, tuple[Callable[[str], str], ...]] = {
     "CIF": (lambda n: f"{n[0]}-{n[1:]}", lambda n: f"{n[0]}{n[1:3]}.{n[3:6]}.{n[6:]}"),
     "RFC": (lambda n: f"{n[:3]}-{n[3:9]}-{n[9:]}",),
-    "CNPJ": (lambda n: f"{n[:2]}.{n[2:5]}.{n[5:8]}/{n[8:12]}-{n[12:]}",),
-    "RUT": (lambda n: f"{n[:2]}.{n[2:5]}.{n[5:8]}-{n[8:]}", lambda n: f"{n[:8]}-{n[8:]}"),
-    "NIT": (lambda n: f"{n[:3]}.{n[3:6]}.{n[6:9]}-{n[9:]}", lambda n: f"{n[:9]}-{n[9:]}"),
+    "CNPJ": (cnpj.format,),
+    "RUT": (rut.format, lambda n: f"{n[:8]}-{n[8:]}"),
+    "NIT": (nit.format, lambda n: f"{n[:9]}-{n[9:]}"),
     "NIPC": (lambda n: f"{n[:3]} {n[3:6]} {n[6:]}",),
-    "CUIT": (lambda n: f"{n[:2]}-{n[2:10]}-{n[10:]}",),
+    "CUIT": (cuit.format,),
 }
