@@ -16,6 +16,7 @@ _VOCABULARY = """
 The the PT OOO SC Delta Air Lines Año Peña Müller Øst Газпром Ελληνικά ПАО 銀行 トヨタ 株式会社
 A B C E I S L Y O u and & y e et und Co Company Corp Inc Ltd S.A. SA S.L. s.r.o. SpA GmbH KG
 de CV C.V. A/S AB AS S.Coop. Soc Coop Sp. z o.o. Limited (publ) Cía. Hnos. L' d 1 21 2000 + #
+Electro Solu ciones FaroSoluciones Restaurante ME (The) Pará S.A.de Seguros Lote
 C++ Co-operative W.E.S.T. I.B.M. C.E.I. Tbk Spa Unipersonal SIA "Forma" L.P. L.L.P. B.V. จำกัด
 """
 VOCABULARY = tuple(_VOCABULARY.split())

@@ -89,6 +89,9 @@ _ID_IN_FRONT: Final = re.compile(
     rf"{_SHAPED_ID}(?:\s*[-\u2013:,]\s*|\s+)|(?:10|15|17|20)\d{{9}}\s*[-\u2013:]\s*)(?=[^\W\d_])",
     re.IGNORECASE,
 )
+_LOT_IN_FRONT: Final = re.compile(r"^\s*(?:lotes?|lots?)\s*\d{1,3}\s*:\s*(?=\w)", re.IGNORECASE)
+_LOT: Final = re.compile(r"\s*[(\[]\s*(?:lotes?|lots?)\s*[\d\s,yei-]+[)\]]\s*$", re.IGNORECASE)
+"""The part of a public contract that the company has won."""
 _LISTED: Final = "NASDAQ|NYSE|BME|BMV|HKEX|XETRA|EURONEXT"
 _TICKER: Final = re.compile(
     rf"[\s,]*[(\[]?\s*(?<![^\s,(\[-])(?:{_LISTED}|NYSE American|AMEX|LSE|LON|AIM|B3|TSX|TSXV|TSX-V|"
@@ -227,6 +230,8 @@ def _without_code(name: str) -> str:
         text = _ID_IN_FRONT.sub("", text)
         text = text[: _end_before_id(text)]
         text = text[: _end_behind_form(text, _BARE_ID)]
+        text = _LOT_IN_FRONT.sub("", text)
+        text = text[: _end_behind_form(text, _LOT)]
     bracketed = _BRACKETED.match(text) if "(" in text or "[" in text else None
     if bracketed:
         form = split_words(bracketed["form"])

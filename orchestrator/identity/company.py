@@ -13,12 +13,13 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from .additions import may_have, take_off
-from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, ends_with_place, strip
+from .spacing import respace
+from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, ends_with_place, is_trade, strip
 from .writing import split_words, symbols, tidy, words_of
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.
 SURFSENSE_PREFIX: Final = "surfsense:"
-KEY_VERSION: Final = 5
+KEY_VERSION: Final = 6
 """Raised with every change that gives any name another key. What is stored under the old key is not
 found any more and expires: that company is bought once more."""
 
@@ -56,20 +57,6 @@ _BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "og", 
 _JOINING: Final = {*_BETWEEN_WORDS, AND}
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_AT_THE_END, *_BETWEEN_WORDS}
 
-_LETTER: Final = r"[^\W\d_]"
-_DIGIT: Final = re.compile("[0-9]")
-_NUMBER_APART: Final = re.compile(
-    # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
-    rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
-)
-_NUMBER_FIRST: Final = re.compile(r"^([0-9]+)_(?=[^\W\d_])(?!and_)")
-_FREEPHONE: Final = re.compile(r"^1_(?=8(?:00|33|44|55|66|77|88)_?[^\W\d_])")
-_COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
-_BEFORE_SURNAMES: Final = frozenset({"o", "mc", "mac"})
-_SURNAMES: Final = "|".join(sorted(words_of("surnames_behind_o_or_mc")))
-_SURNAME_APART: Final = re.compile(rf"(?<![^_])(o|mc|mac)_(?=(?:{_SURNAMES})s?(?:_|$))")
-_DOTTED_O: Final = re.compile(r"(?<!\w)o\.", re.IGNORECASE)
-"""An initial: O. Hara is not O'Hara."""
 _VOWELS: Final = frozenset("aeiou")
 _MUTE: Final = _VOWELS | {"h"}
 _ELIDED: Final = (["l"], ["d"])
@@ -78,6 +65,9 @@ _LONGEST_INITIALS: Final = 3
 _DOTS: Final = 2
 _NARROW: Final = {code + 0xFEE0: code for code in range(ord("!"), ord("~") + 1)}
 """Full-width forms of signs, digits and letters."""
+_FIXED_FIELD: Final = 30
+"""Characters of a name in the files of exchanges, which cut a longer one off."""
+_CUT_FORMS: Final = (" Limite", " LIMITE")
 _PLACEHOLDERS: Final = words_of("placeholders")
 _LONGEST_CELL: Final = 300
 _OTHER_FIELD: Final = re.compile(
@@ -90,7 +80,11 @@ _OTHER_FIELD: Final = re.compile(
 """Errors, formulas, addresses, phones, dates, and text that has lost characters."""
 _LONGEST_DOTTED: Final = 1_000
 """Characters in which dotted initials are looked for."""
-_DOTTED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?(?![^\W_])")
+_DOTTED: Final = re.compile(
+    # A word may be glued to them: "J.B.Faro".
+    r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:(?:[^\W\d_](?![^\W_]))?(?![^\W_])|(?=[^\W\d_]{3}))"
+)
+_WORD: Final = re.compile(r"[^\W\d_]{3,16}")
 _PLUS: Final = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
 _PLUS_OF_LETTERS: Final = re.compile(r"(?:(?<=^[^\W\d_])|(?<= [^\W\d_])) \+ (?=[^\W\d_](?: |$))")
 _PLUS_OF_WORDS: Final = re.compile(r"(?<=[^\W\d_] )\+(?= [^\W\d_])")
@@ -194,6 +188,8 @@ def _read(name: str) -> tuple[str, list[str]]:
     """Return *name* without additions, and its words."""
     if not name.isascii():
         name = name.translate(_NARROW)
+    if len(name) == _FIXED_FIELD and name.endswith(_CUT_FORMS):
+        name += "d"
     words = _words_of(name)
     if not may_have(name, words):
         return name, words
@@ -228,8 +224,15 @@ def _join_dots(initials: re.Match[str]) -> str:
         or len(_join_run(letters)) > 1
         or word == ARTICLE
         or FORMS.is_form([word])
+        or _is_glued_form(initials)
     )
     return initials[0] if is_apart else f"{word} "
+
+
+def _is_glued_form(initials: re.Match[str]) -> bool:
+    """Return whether a form follows without a space: `S.R.Ltda.` is one."""
+    found = _WORD.match(initials.string, initials.end())
+    return found is not None and FORMS.is_form(split_words(found[0]))
 
 
 def _is_distinctive(words: list[str]) -> bool:
@@ -251,7 +254,9 @@ def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped
     stripped = strip(words, name, country)
     language = _languages(stripped.form, country)
     while True:
-        apart = _join_parts(_reword(stripped.words, name, language), name)
+        apart = respace(_reword(stripped.words, name, language), name)
+        if AND in apart:
+            apart = _without_and(apart)
         joined = _join_letters(apart, name)
         # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
         reworded = joined if joined is apart or strip(joined).words == joined else apart
@@ -331,6 +336,16 @@ def _reword(words: list[str], name: str, language: frozenset[str] | None) -> lis
     return reworded
 
 
+def _without_and(words: list[str]) -> list[str]:
+    """Leave out "and" between two nouns of trades: `Bar e Restaurante` is `Bar Restaurante`.
+
+    It stays between surnames: `Silva e Cunha` may be two people, `Silva Cunha` is one.
+    """
+    around = zip(["", *words], words, [*words[1:], ""], strict=False)
+    left = [w for one, w, other in around if w != AND or not (is_trade(one) and is_trade(other))]
+    return left if len(left) < len(words) else words
+
+
 def _joins(words: list[str], i: int, name: str, language: frozenset[str] | None) -> bool:
     """Return whether a conjunction joins: not the E of `Arthur E. Smith`, `C.E.I.` and `PG&E`."""
     word = words[i]
@@ -339,7 +354,8 @@ def _joins(words: list[str], i: int, name: str, language: frozenset[str] | None)
     if _is_initial(words, i):
         return False
     is_among_letters = len(words[i - 1]) == len(words[i + 1]) == 1
-    return _is_conjunction(word, "" if is_among_letters else words[i + 1], name, language)
+    following = "" if is_among_letters else words[i + 1]
+    return _is_conjunction(word, words[:i].count(word), following, name, language)
 
 
 def _is_initial(words: list[str], i: int) -> bool:
@@ -354,9 +370,11 @@ def _is_initial(words: list[str], i: int) -> bool:
 
 
 def _is_conjunction(
-    letter: str, following: str, name: str, language: frozenset[str] | None
+    letter: str, before: int, following: str, name: str, language: frozenset[str] | None
 ) -> bool:
     """Return whether *letter* means "and", by its dot, its case and the name's language.
+
+    It is the one with *before* others in front of it in the name.
 
     A capital among small letters is an initial, unless the language has it for a conjunction
     (`Singular Multimedia Y Ocio, S.L.`). An "e" is one in Portuguese and Italian, in Spanish only
@@ -364,7 +382,9 @@ def _is_conjunction(
     *following* is the next word, empty if the letter stands between two letters (`C Y C Obras`).
     """
     found = _LONE[letter].finditer(unicodedata.normalize("NFKC", tidy(name)))
-    written = [each[0] for each in found]
+    # Of one behind letters that count for none, such as those of a form, all are asked.
+    all_written = [each[0] for each in found]
+    written = all_written[before : before + 1] or all_written
     if not written or any(each.endswith(".") for each in written):
         return False
     is_capital = following != "" and any(map(str.isupper, written)) and any(map(str.islower, name))
@@ -405,20 +425,6 @@ def _join_run(run: list[str]) -> list[str]:
     if len(run) > _LONGEST_INITIALS and not _VOWELS.isdisjoint(run):
         return run
     return ["".join(run)]
-
-
-def _join_parts(words: list[str], name: str) -> list[str]:
-    """Join what is written apart and together: `Yield 10`, `Yield10`; `Co-operative`; `Mc Kee`."""
-    text = joined = "_".join(words)
-    if _DIGIT.search(text):
-        joined = _NUMBER_APART.sub("", text)
-    if text[0].isdigit():
-        joined = _NUMBER_FIRST.sub(r"\1", _FREEPHONE.sub("1", joined))
-    if "_operativ" in text:
-        joined = _COOPERATIVE.sub("co", joined)
-    if not _BEFORE_SURNAMES.isdisjoint(words) and not _DOTTED_O.search(name):
-        joined = _SURNAME_APART.sub(r"\1", joined)
-    return words if joined == text else joined.split("_")
 
 
 def entry_key(key: str) -> str:

@@ -159,6 +159,7 @@ _ARTICLES: Final = frozenset(
 _CONJUNCTIONS: Final = frozenset({"&", "and", "y", "e", "et", "und", "u", "och", "og"})
 _LETTERS: Final = frozenset("yeu")
 _BEFORE_A_NOUN: Final = words_of("before_a_noun")
+_ALSO_AT_THE_END: Final = frozenset({"para", "the"})
 _SPOKEN_FORM: Final = re.compile(r"[a-z][aeiou][a-z]|[a-z]{2}[aeiou]")
 _SHORT_INITIALS: Final = re.compile(r"\w( \w){1,2}")
 _TOKENS: Final = re.compile(r"""[^\s,;()\[\]"\u00ab\u00bb\u201c-\u201e\u2010-\u2015-]+""")
@@ -176,11 +177,13 @@ _BATH: Final = words_of("bath")
 _TWO_CAPITALS: Final = 2
 _BEFORE_A_SERIES: Final = words_of("before_a_series")
 _ROMANCE_NOUNS: Final = words_of("romance_nouns")
+_PAIRED_NOUNS: Final = words_of("paired_nouns")
 _ROMANCE_ENDINGS: Final = (
     *("eria", "erias", "cion", "ciones", "acao", "icao", "ucao", "acoes", "icoes", "ucoes"),
     *("adora", "edora", "idora", "adores", "edores", "idores", "adoras", "edoras", "mientos"),
 )
 _DOUBTFUL_IN_FRONT: Final = words_of("doubtful_in_front")
+_DOUBTFUL_NOTES: Final = words_of("doubtful_notes")
 _INDONESIAN: Final = words_of("indonesian")
 _DOUBTFUL_ABROAD: Final = words_of("doubtful_abroad")
 _PLACE_IN_BRACKETS: Final = re.compile(r"\(\s*[a-z]\s?[a-z]\s*\)\W*$", re.IGNORECASE)
@@ -236,6 +239,8 @@ def _strip_end(words: list[str], name: str, country: str | None) -> Stripped | N
     main: Form | None = None
     while found := _last_form(rest, name if main is None else None):
         length, text, form = found
+        if text.replace(" ", "") in _DOUBTFUL_NOTES and (removed or country not in form.countries):
+            break  # "Faro ME SL" has initials, and "Faro ME" the Middle East
         if (main is None or form.kind == "note") and not _is_sure(
             rest[:-length], text, form, name, country
         ):
@@ -294,6 +299,11 @@ def _is_romance(word: str) -> bool:
     return word in _ROMANCE_NOUNS or word.endswith(_ROMANCE_ENDINGS)
 
 
+def is_trade(word: str) -> bool:
+    """Return whether *word* is a Spanish or Portuguese noun, or short for one."""
+    return word in _PAIRED_NOUNS or _is_romance(word)
+
+
 def ends_with_place(name: str) -> bool:
     """Return whether *name* ends with two letters in brackets: `Faro (SA)` is in South Africa."""
     return _PLACE_IN_BRACKETS.search(name) is not None
@@ -324,7 +334,8 @@ def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
     """Return whether *rest* can be a name that the form *text* follows."""
     before = rest[-1]
     if before in _BEFORE_A_NOUN and len(rest) > 1:
-        return False
+        # Pará is a state, and "(The)" is written behind a name: only a noun can follow those.
+        return before in _ALSO_AT_THE_END and not _SPOKEN_FORM.fullmatch(text)
     if before in _CONJUNCTIONS:
         # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter, as is that
         # of "PG&E Corp", which another conjunction stands before.

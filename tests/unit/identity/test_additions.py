@@ -42,6 +42,7 @@ ONE_COMPANY = [
         "Norte GmbH i.Gr.",
         "Norte SAS en liquidación judicial",
     ],
+    ["Norte", "Lote 2: Norte SL", "Norte SL (lote 2)", "NORTE, S.L. (LOTES 1, 2 y 4)"],
     ["Norte Digital", "c/o Norte Digital", "Norte Digital c/o Eva Gil", "Norte Digital C/O E. Gil"],
     ["Norte", "Norte S.L - B12345678", "Norte SL (CIF B12345678)", "Norte SL NIF: B-12345678"],
     [

@@ -57,6 +57,71 @@ def test_signs_and_letters_that_distinguish_names_stay(one: str, other: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Norte Sur SL", "Nortesur SL"),
+        ("Sun Flower Ltd", "Sunflower Ltd"),
+        ("Bio Faros SRL", "Biofaros SRL"),
+        ("Agro Faros SL", "Agrofaros SL"),
+        ("Biotechnologies Ltd", "Bio Technologies Ltd"),
+        ("Aval Investment S.A.", "Aval Investments A"),
+        ("Electro ABC SL", "Electroabc SL"),
+        ("Silva e Cunha Ltda", "Silva Cunha Ltda"),
+        ("Bar Silva e Cunha", "Bar Silva Cunha"),
+        ("Construcciones y Ruiz SL", "Construcciones Ruiz SL"),
+        ("Faro Industrial ES", "Faro Industriales"),
+        ("Inversiones ME SL", "Inversiones EPP SL"),
+        ("Faro SA", "Faro SA de Seguros"),
+        ("Residencial Norte (Lote 2)", "Residencial Norte (Lote 3)"),
+    ],
+)
+def test_words_together_or_apart_are_two_names_where_a_register_may_have_both(
+    one: str, other: str
+) -> None:
+    """Only slips of the keyboard and what dictionaries write otherwise come together."""
+    assert company_key(one) != company_key(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "key"),
+    [
+        ("Sol Faro ME", None, "sol_faro_me"),
+        ("Sol Faro - ME", "BR", "sol_faro"),
+        ("Sol Faro EPP", "BR", "sol_faro"),
+        ("Sol Faro ME", "AE", "sol_faro_me"),
+        ("Sol Comércio ME", None, "sol_comercio_me"),
+        ("Inversiones ME SL", None, "inversiones_me"),
+        ("Construções ME Ltda", "BR", "construcoes_me"),
+        ("Sol Faro Limitada ME", None, "sol_faro"),
+    ],
+)
+def test_a_note_that_may_be_a_word_needs_a_brazilian_company(
+    name: str, country: str | None, key: str
+) -> None:
+    """ME is a small company in Brazil, and the Middle East everywhere."""
+    assert company_key(name, country) == key
+
+
+def test_a_letter_of_the_form_leaves_the_conjunction_before_it_alone() -> None:
+    """The E of `E. M.` has a dot, the one between two words has none."""
+    writings = (
+        "Faro - Cultura e Faros, E. M.",
+        "Faro - Cultura e Faros, E.M.",
+        "Faro Cultura & Faros EM",
+    )
+
+    assert len({company_key(each) for each in writings}) == 1
+
+
+def test_a_form_that_a_field_of_thirty_characters_cut_comes_off() -> None:
+    """Files of exchanges end so; a name of another length that ends with that word keeps it."""
+    name = "Norte Infraestructura X Limite"
+
+    assert (len(name), company_key(name)) == (30, "norte_infraestructura_x")
+    assert company_key("Zona Limite") == "zona_limite"
+
+
+@pytest.mark.parametrize(
     "writings",
     [
         ["Petroecuador EP", "Petroecuador E.P.", "Petroecuador E. P.", "PETROECUADOR E P"],

@@ -77,6 +77,23 @@ REWRITINGS = {
     "leading article": ["Delta Lines", "The Delta Lines", "Delta Lines (The)", "DELTA LINES, THE"],
     "family words": ["Hermanos Ruiz", "Hnos. Ruiz", "HNOS RUIZ"],
     "company words": ["Compañía del Sur", "Cía. del Sur", "CIA DEL SUR", "Companhia del Sur"],
+    "a torn word": ["Faro Construcciones", "Faro Construc ciones", "Faro Cons trucciones SL"],
+    "a word in two": ["Autoescuela Faro", "Auto Escuela Faro", "Auto-Escuela Faro, S.L."],
+    "a glued noun": ["Faro Soluciones", "FaroSoluciones", "FAROSOLUCIONES S.L."],
+    "a glued noun in English": ["Faro Holdings", "FaroHoldings Ltd", "FAROHOLDINGS"],
+    "a combining form": ["Electrofaro Norte", "Electro Faro Norte", "Electro-Faro Norte SA"],
+    "and between nouns": [
+        "Bar e Restaurante Faro",
+        "Bar Restaurante Faro",
+        "Bar & Restaurante Faro Ltda",
+    ],
+    "and between short nouns": [
+        "Faro Ind. e Com. Ltda",
+        "Faro Ind. Com.",
+        "Faro Ind. & Com. Ltda ME",
+    ],
+    "the size of a Brazilian company": ["Faro Ltda", "Faro Ltda - EPP", "FARO LTDA ME", "Faro"],
+    "a lost apostrophe": ["Lake's Bar", "Lake\u00bfs Bar", "Lakes Bar"],
     "numbers": ["Grupo 5", "Grupo5", "Grupo \u0665", "Grupo \uff15"],
     "form, dotted and spaced": [
         "Casa",
@@ -91,6 +108,20 @@ REWRITINGS = {
     "form, long": ["Casa", "Casa Sociedad Anónima", "CASA SOCIEDAD ANONIMA", "Casa Soc. Anónima"],
     "form, twice": ["Casa", "Casa S.L. S.L.", "Casa, S.L. (Sociedad Limitada)"],
     "form and remark": ["Casa", "Casa S.L. en liquidación", "Casa S.L.U. (Sociedad Unipersonal)"],
+    "glued initials": ["D. E. Faro & Cía", "D.E.Faro y Cía.", "D.E. Faro e Cia Ltda"],
+    "a glued form": ["Faro", "Faro S.R.Ltda.", "Faro S.R.L.", "FARO S.A.DE C.V."],
+    "a form behind a word that nouns follow": ["Posto Faro do Pará", "Posto Faro do Pará Ltda"],
+    "an article at the end": ["The Faro Group", "Faro Group (The) PLC", "Faro Group, The"],
+    "an insurer": [
+        "Faro S.A. de Seguros y Reaseguros",
+        "Faro, Sociedad Anónima de Seguros y Reaseguros",
+        "FARO SA, DE SEGUROS Y REASEGUROS",
+    ],
+    "a cooperative of a region": [
+        "Faro S. Coop. Astur.",
+        "Faro, Sociedad Cooperativa Asturiana",
+        "Faro Soc. Coop. Asturiana",
+    ],
     "form before and after": ["Газпром", "ПАО «Газпром»", "Газпром ПАО", "ПАО Газпром, ПАО"],
 }
 
