@@ -183,7 +183,8 @@ class Reading:
     """One pass over the rows of a file; reading again starts anew.
 
     `numbers` has, for each row that was read, the number of its lead, or `NO_LEAD`: four bytes
-    a row, by which its result is found again. `told` has a 1 for each row with errors or warnings.
+    a row, by which its result is found again. `told` has, for each row, 0 without problems, 1 with
+    notes only, else 2.
     `doubtful` are the numbers of the leads that may be persons who were known already.
     """
 
@@ -208,7 +209,7 @@ class Reading:
     @property
     def warned_rows(self) -> int:
         """How many rows make a lead, with a warning."""
-        return self.told.count(1) - self.invalid_rows + self._only_doubtful
+        return self.told.count(_TOLD) - self.invalid_rows + self._only_doubtful
 
     def read(self) -> Iterator[LeadRow]:
         """Yield the rows with different leads in order; print progress on the way."""
@@ -224,7 +225,7 @@ class Reading:
             for row in self._file.rows():
                 for problem in row.problems:
                     self._problems.add(problem)
-                self.told.append(_is_told(row))
+                self.told.append(_TOLD if _is_told(row) else bool(row.problems))
                 self.numbers.append(NO_LEAD if row.lead_number is None else row.lead_number)
                 if len(self.numbers) % _STRIDE == 0:
                     read = len(self.numbers)
@@ -260,6 +261,10 @@ class Reading:
         if len(sentences) > SHOWN:
             more = len(sentences) - SHOWN
             err.print(translate("... and {} more kinds of problems.", number(more)))
+
+
+#: Of a row with errors or warnings.
+_TOLD: Final = 2
 
 
 def _is_told(row: LeadRow) -> bool:
@@ -386,12 +391,12 @@ async def _write_back(
         for some in in_parts(rows):
             found = await _results(runtime, batch, job, {number for _, number, _ in some})
             await known.read(found.values())
-            for record, number, is_told in some:
+            for record, number, told in some:
                 result = found.get(number)
                 is_first = number == leads
                 leads += is_first
                 is_doubtful = is_first and number in reading.doubtful
-                is_read = is_told or is_doubtful or result is None
+                is_read = bool(told) or is_doubtful or result is None
                 row = lead_file.read(record) if is_read else None
                 if row is not None and is_doubtful:
                     row = replace(row, problems=(*row.problems, reading.known_person(row)))

@@ -21,6 +21,8 @@ _ROLES: Final = _DATA / "roles.toml"
 _SIGNS: Final = re.compile(r"[\d._+-]+")
 #: No cell with an address, a site or a phone in it is longer.
 _LONGEST: Final = 1_000
+#: Its letters are no word, but a country.
+_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _ERROR: Final = re.compile(r"#N/[ADV]|#NV|#[¡¿]?[A-Za-zÀ-ÿ/0-9_ ]{1,20}[!?]|Err:\d{3}")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _AT: Final = re.compile(r"\s*(?:[(\[{]\s*(?:at|arroba)\s*[)\]}]|@)\s*", re.IGNORECASE)
@@ -111,7 +113,7 @@ def blank_kind(text: str, folded: str) -> Blank | None:
     >>> blank_kind("zzz", "zzz").value, blank_kind("Sin Límites", "sin limites")
     ('doubtful', None)
     """
-    if not folded or _ERROR.fullmatch(text):
+    if _ERROR.fullmatch(text) or (not folded and _FLAG.search(text) is None):
         return Blank.NOTHING
     known = _placeholders().get(folded)
     if known is not None:

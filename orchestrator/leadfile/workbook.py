@@ -3,6 +3,7 @@
 No more than a row of each sheet is in memory: what is written is on the disk, in temporary files.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,8 +20,10 @@ from .conversion import typed_cells
 from .csv_format import Record, read_records
 from .flaws import Flaw, Level, RowProblem
 from .reader import LeadFile
-from .results import kept_columns
+from .results import RESULT_COLUMNS, kept_columns
 
+#: As the summary writes figures: `1,234`, `$0.0465`, `33%`.
+_FIGURE: Final = re.compile(r"(\$?)(\d[\d,]*(?:\.\d+)?)(%?)")
 #: Characters of a cell.
 _MOST_TEXT: Final = 32_767
 #: Our columns that are numbers; all others are texts, but for the instant.
@@ -61,8 +64,11 @@ class WorkbookResults:
         self._date = self._book.add_format({"num_format": "yyyy-mm-dd"})
         self._instant = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
         self._leads = self._sheet(_LEADS)
-        self._summary = self._sheet(_SUMMARY)
-        self._problems = self._sheet(_PROBLEMS)
+        # A file of rejected rows has nothing to sum up.
+        self._is_whole = tuple(columns) == RESULT_COLUMNS
+        if self._is_whole:
+            self._summary = self._sheet(_SUMMARY)
+            self._problems = self._sheet(_PROBLEMS)
         self._next = 0
         self._next_problem = 1
         self._begin()
@@ -75,7 +81,9 @@ class WorkbookResults:
     ) -> None:
         # Also after an error: closing is what removes the temporary files.
         self._leads.autofilter(self._header, 0, max(self._header, self._next - 1), self._last)
-        self._problems.autofilter(0, 0, max(0, self._next_problem - 1), len(_OF_PROBLEMS) - 1)
+        if self._is_whole:
+            last = max(0, self._next_problem - 1)
+            self._problems.autofilter(0, 0, last, len(_OF_PROBLEMS) - 1)
         self._book.close()
 
     def _sheet(self, name: Localized) -> Any:  # noqa: ANN401 - the library has no types
@@ -95,6 +103,8 @@ class WorkbookResults:
         self._next += 1
         self._leads.freeze_panes(self._next, 0)
         self._leads.set_column(0, self._last, 18)
+        if not self._is_whole:
+            return
         titles = [title.in_language(self._language) for title in _OF_PROBLEMS]
         self._write(self._problems, 0, titles, self._bold)
         self._problems.freeze_panes(1, 0)
@@ -131,6 +141,8 @@ class WorkbookResults:
 
     def problem(self, problem: RowProblem) -> None:
         """Write a problem of a row."""
+        if not self._is_whole:
+            return
         language = self._language
         cells: list[Cell] = [
             float(problem.row),
@@ -144,8 +156,22 @@ class WorkbookResults:
 
     def summary(self, lines: Iterable[tuple[str, str, str]]) -> None:
         """Write the figures of the run, each with its name and a remark."""
-        for row, line in enumerate(lines):
-            self._write(self._summary, row, line)
+        for row, (name, figure, remark) in enumerate(lines):
+            self._write(self._summary, row, (name, "", remark))
+            self._write_figure(row, figure)
+
+    def _write_figure(self, row: int, figure: str) -> None:
+        """Write a count, a share or an amount as a number, so that it can be added up."""
+        found = _FIGURE.fullmatch(figure)
+        if found is None:
+            self._summary.write_string(row, 1, figure)
+            return
+        dollar, number, percent = found.groups()
+        decimals = "0" * len(number.partition(".")[2])
+        # A dollar sign alone would be that of the reader's own currency.
+        form = ('"$"' if dollar else "") + "#,##0" + ("." if decimals else "") + decimals + percent
+        value = float(number.replace(",", "")) / (100 if percent else 1)
+        self._summary.write_number(row, 1, value, self._book.add_format({"num_format": form}))
 
     def _write(
         self,

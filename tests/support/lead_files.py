@@ -25,4 +25,4 @@ def write_results(lead_file: LeadFile, results: Mapping[int, ResultCells], path:
             table.row(record, (results.get(record.line) or without_result(row, "en")).cells())
             for problem in row.problems:
                 table.problem(problem)
-        table.summary([("rows", "1", "")])
+        table.summary([("rows", "1", ""), ("hit rate", "33%", "x"), ("spent", "$1,234.50", "")])

@@ -349,3 +349,12 @@ def test_the_first_usable_value_counts(given_file: GivenFile) -> None:
     assert first.lead is not None
     assert (first.lead.email, first.lead.website) == ("ana@acme.test", "acme.test")
     assert [problem.level for problem in second.problems] == [Level.WARNING]
+
+
+def test_a_flag_alone_is_no_blank(given_file: GivenFile) -> None:
+    """It has no letters, but says a country."""
+    path = given_file("company,contact,country\nAcme,Ana,🇪🇸\nZara,Eva,😀\n")
+
+    leads = [row.lead for row in read_lead_file(path).rows()]
+
+    assert [lead and lead.country for lead in leads] == ["ES", None]

@@ -9,6 +9,7 @@ from pathlib import Path
 from python_calamine import CalamineWorkbook
 
 from orchestrator.leadfile import (
+    REASON_COLUMN,
     RESULT_COLUMNS,
     LeadFile,
     ResultCells,
@@ -71,7 +72,7 @@ def test_a_workbook_has_its_summary_and_its_problems(given_file: GivenFile, tmp_
     sheets = _written(read_lead_file(path), tmp_path)
 
     assert list(sheets) == ["Leads", "Summary", "Problems"]
-    assert sheets["Summary"] == [["rows", "1"]]
+    assert sheets["Summary"] == [["rows", 1, ""], ["hit rate", 0.33, "x"], ["spent", 1234.5, ""]]
     head, cut, missing = sheets["Problems"]
     assert head == ["Row", "Kind", "Column", "Problem", "What to do"]
     assert cut[:3] == [2, "warning", "notes"]
@@ -94,3 +95,18 @@ def test_the_header_stays_in_sight_and_filters(given_file: GivenFile, tmp_path: 
     assert '<pane ySplit="2" topLeftCell="A3"' in sheet
     assert '<autoFilter ref="A2:W3"/>' in sheet
     assert 'name="Resumen"' in names
+
+
+def test_rejected_rows_have_no_summary(given_file: GivenFile, tmp_path: Path) -> None:
+    """There is only the sheet that is to be corrected."""
+    lead_file = read_lead_file(given_file("company,contact\n,Ana\n"))
+    output = tmp_path / "errors.xlsx"
+
+    with open_results(output, lead_file, "en", (REASON_COLUMN,)) as rejected:
+        for record in lead_file.records():
+            rejected.row(record, ("company is missing",))
+            rejected.problem(lead_file.read(record).problems[0])
+
+    with CalamineWorkbook.from_path(output) as book:
+        assert book.sheet_names == ["Leads"]
+        assert book.get_sheet_by_index(0).to_python()[1] == ["", "Ana", "company is missing"]
