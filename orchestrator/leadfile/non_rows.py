@@ -45,6 +45,7 @@ _WIDE: Final = 3
 #: Lines that may be titles of what follows them, and are kept until that is known.
 _MOST_HELD: Final = 8
 _LONGEST_TITLE: Final = 80
+#: Letters of a country's name; fewer are a code.
 _SHORTEST_COUNTRY: Final = 4
 #: Of the number of a row or a count; a phone has more.
 _MOST_DIGITS: Final = 6
@@ -62,7 +63,8 @@ _PART_OF_TABLE: Final = re.compile(
     r"(?i)(?:zonas?|zone|regi[oó]n|regi[aã]o|sector|sektor|secteur|setor|secci[oó]n|section|"
     r"se[cç][aã]o|bereich|gebiet|provincia|province|bundesland|kanton|pa[ií]s|"
     r"categoría|categoria|category|kategorie|cat[eé]gorie|"
-    r"p[aá]gina|page|seite|hoja|blatt|semana|week|woche|semaine|pabell[oó]n|pavilion|pavilh[aã]o|pavillon|pavell[oó])\b(?:\W+\w+){1,4}\W*\Z"
+    r"p[aá]gina|page|seite|hoja|blatt|semana|week|woche|semaine|pabell[oó]n|"
+    r"pavilion|pavilh[aã]o|pavillon|pavell[oó])\b(?:\W+\w+){1,4}\W*\Z"
 )
 
 
@@ -174,12 +176,13 @@ def is_section(text: str) -> bool:
     >>> is_section("México"), is_section("Zona Franca S.L."), is_section("Tejidos Norte")
     (True, False, False)
     """
-    if len(text) > _LONGEST_TITLE or not any(map(str.isalpha, text)):
+    letters = sum(map(str.isalpha, text))
+    if len(text) > _LONGEST_TITLE or not letters:
         return False
     if _DECORATED.fullmatch(text):
         return True
     has_word = _LABELLED.fullmatch(text) or _PART_OF_TABLE.match(text)
-    is_country = len(text) >= _SHORTEST_COUNTRY and country_code(text) is not None
+    is_country = letters >= _SHORTEST_COUNTRY and country_code(text) is not None
     return bool(has_word or is_country) and not has_legal_form(text)
 
 
