@@ -156,6 +156,8 @@ def _leads(plan: Plan) -> list[Lead]:
             email=f"ana{index}@{company.get('email_domain', 'gmail.com')}",
             website=company.get("website"),
             country=company.get("country"),
+            city=company.get("city"),
+            phone=company.get("phone"),
         )
         for index, company in enumerate(chosen[: plan.leads])
     ]

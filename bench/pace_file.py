@@ -72,11 +72,12 @@ def _write_leads(file: Path, sandbox: SandboxProcess) -> int:
     rows = loopback.get(f"{sandbox.url}/__catalogue", timeout=60).raise_for_status().json()
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(("company", "contact", "email", "website", "country"))
+        known = ("website", "country", "city", "phone")
+        writer.writerow(("company", "contact", "email", *known))
         for number, row in enumerate(rows):
             mail = f"ana{number}@{row.get('email_domain', 'gmail.com')}"
-            known = (row.get("website", ""), row.get("country", ""))
-            writer.writerow((row["company"], "Ana", mail, *known))
+            facts = (row.get(field, "") for field in known)
+            writer.writerow((row["company"], "Ana", mail, *facts))
     return len(rows)
 
 
