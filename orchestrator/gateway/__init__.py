@@ -3,11 +3,11 @@
 Reads go through the cache of the documented keys, writes invalidate it (`orchestrator.fence`).
 """
 
-from .comparison import COMPARED as COMPARED
-from .comparison import DIVERGED as DIVERGED
-from .comparison import Comparison as Comparison
-from .dashboard import DashboardMetrics as DashboardMetrics
-from .dashboard import dashboard_metrics as dashboard_metrics
+from .metrics import COMPARED as COMPARED
+from .metrics import DIVERGED as DIVERGED
+from .metrics import Comparison as Comparison
+from .metrics import DashboardMetrics as DashboardMetrics
+from .metrics import dashboard_metrics as dashboard_metrics
 from .models import Author as Author
 from .models import LeadListFilter as LeadListFilter
 from .models import LeadRecord as LeadRecord

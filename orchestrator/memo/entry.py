@@ -16,7 +16,7 @@ A lookup without a fresh entry asks `begin`, which answers one of four:
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -26,7 +26,7 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import store_errors
-from orchestrator.memo.errors import CorruptEntry
+from orchestrator.memo.contract import CorruptEntry, Entry, JsonObject
 
 #: Version of the stored form. Readers accept this and every earlier one.
 SCHEMA_VERSION: Final = 1
@@ -36,27 +36,7 @@ LEASE_MARGIN: Final = timedelta(milliseconds=5)
 #: Keys of one MGET. Larger ones hold up every other client of the server for longer.
 READ_BATCH: Final = 500
 
-JsonObject = dict[str, Any]
 _Value = asyncio.Future["bytes | None"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One answer and how long it is fresh.
-
-    `status` is the loader's own word for the kind of answer (`found`, `not_found`, ...).
-    Instants are milliseconds since the epoch by the Redis server's clock. All readers of one
-    process share the entry, so its payload must not be changed.
-    """
-
-    status: str
-    payload: Mapping[str, Any]
-    stored_at_ms: int
-    expires_at_ms: int
-
-    def age_ms(self, now_ms: int) -> int:
-        """Return the age at *now_ms*; a clock that stepped back counts as age zero."""
-        return max(0, now_ms - self.stored_at_ms)
 
 
 def encode(entry: Entry, *, token: str) -> bytes:
@@ -131,14 +111,6 @@ class Fresh:
     def written_by(self) -> str:
         """The token of the flight that wrote it."""
         return str(json_object(self.stored)["written_by"])
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A leader's failure as it is shared: `encoded` is JSON, and bars another load for `ttl`."""
-
-    encoded: JsonObject
-    ttl: timedelta
 
 
 @dataclass(frozen=True, slots=True)

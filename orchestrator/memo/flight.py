@@ -1,4 +1,4 @@
-"""One flight: the contract of its load, and how it is led.
+"""One flight, as its loader sees it, and how it is led.
 
 A loader gets a `Flight`, brings a `Loaded`, or fails; every caller receives an `Outcome`. A
 *record* is an opaque JSON object that outlives its writer: the next leader of the same key
@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
@@ -23,9 +22,21 @@ from orchestrator.infra.background import end_task
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.lease import LeaseClock, Renewal
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.memo.entry import Entry, Failure, JsonObject, Leading, encode, encode_record
-from orchestrator.memo.errors import LeaseLost, LoadFailed
-from orchestrator.memo.options import Durability, MemoOptions
+from orchestrator.memo.contract import (
+    Abandoned,
+    Durability,
+    Entry,
+    Failure,
+    FailureCodec,
+    JsonObject,
+    LeaseLost,
+    Loaded,
+    LoadFailed,
+    MemoOptions,
+    NotShared,
+    Outcome,
+)
+from orchestrator.memo.entry import Leading, encode, encode_record
 from orchestrator.memo.store import Keys, Records, Scripts
 
 log = structlog.get_logger(__name__)
@@ -41,62 +52,6 @@ _MS: Final = timedelta(milliseconds=1)
 Commit = Callable[[], Awaitable[str]]
 #: Settles what is left to do about it; returns whether nothing is left.
 Settle = Callable[..., Awaitable[bool]]
-
-
-class Source(StrEnum):
-    """How an outcome came about, from the caller's point of view."""
-
-    HIT = "hit"
-    """A fresh entry was there."""
-    COALESCED = "coalesced"
-    """Another flight was loading; the caller waited for its answer."""
-    BOUGHT = "bought"
-    """The caller led, and its loader brought a new answer."""
-    ADOPTED = "adopted"
-    """The caller led, and its loader collected what a dead leader had begun."""
-    STALE = "stale"
-    """No longer fresh, served because the load failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An entry, and how one caller came by it."""
-
-    source: Source
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A loader's answer, how long it is fresh, and how it was come by.
-
-    `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock). `record` stays
-    after the answer was stored or refused, until `settle` has returned. An error of `settle` that
-    is one of `postponed_by` means that it has to be repeated; any other is a fault in it.
-    """
-
-    status: str
-    payload: JsonObject
-    ttl: timedelta
-    loaded_at_ms: int
-    source: Source = Source.BOUGHT
-    record: JsonObject | None = None
-    settle: Callable[[], Awaitable[None]] | None = None
-    postponed_by: tuple[type[Exception], ...] = ()
-
-
-class NotShared(Exception):
-    """Base of loader errors that concern one caller alone (its budget, its deadline).
-
-    Followers never receive them: each tries for itself.
-    """
-
-
-class Abandoned(NotShared):
-    """No caller of this process waits for the flight any more, and its loader may give it up."""
-
-    def __str__(self) -> str:
-        return "no caller waits for it any more"
 
 
 @dataclass(slots=True, eq=False)
@@ -130,22 +85,6 @@ class Abandonment:
             raise
         finally:
             self._inside = None
-
-
-class FailureCodec(Protocol):
-    """How the loader's own errors travel to followers in other processes."""
-
-    def encode(self, error: Exception) -> Failure | None:
-        """Return the shared form; None for an error this codec does not know."""
-
-    def decode(self, encoded: JsonObject, retry_in: timedelta) -> Exception:
-        """Return the error of which *encoded* was made; it bars another load for *retry_in*."""
-
-    def postponed(self, error: Exception, retry_in: timedelta) -> None:
-        """Learn that *error*, which the caller will see, bars another load for *retry_in*."""
-
-    def may_serve_stale(self, error: Exception) -> bool:
-        """Say whether an answer that is no longer fresh is better than *error*."""
 
 
 class Flight:

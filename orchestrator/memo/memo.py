@@ -19,15 +19,26 @@ from redis.asyncio import Redis
 from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import DAMAGE, StoreRefused, store_errors
+from orchestrator.memo.contract import (
+    CorruptEntry,
+    Entry,
+    Failure,
+    FailureCodec,
+    JsonObject,
+    LeaseLost,
+    LoadFailed,
+    MemoOptions,
+    NotShared,
+    Outcome,
+    Source,
+    StillLoading,
+)
 from orchestrator.memo.entry import (
     BeginReply,
     DecodedEntries,
-    Entry,
     Failed,
-    Failure,
     Following,
     Fresh,
-    JsonObject,
     Leading,
     Reader,
     decode,
@@ -35,19 +46,8 @@ from orchestrator.memo.entry import (
     json_object,
     read_begin_reply,
 )
-from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
-from orchestrator.memo.flight import (
-    Abandonment,
-    FailureCodec,
-    FlightResult,
-    Leader,
-    Loader,
-    NotShared,
-    Outcome,
-    Source,
-)
+from orchestrator.memo.flight import Abandonment, FlightResult, Leader, Loader
 from orchestrator.memo.follower import Notices, Processes
-from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.store import (
     Keys,
     Records,

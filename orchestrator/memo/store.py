@@ -33,16 +33,18 @@ from redis.exceptions import RedisError, ResponseError
 from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.redis_client import load_script, scan_batches, store_errors
-from orchestrator.memo.entry import (
+from orchestrator.memo.contract import (
+    CONFIRMED_WITHIN,
     Entry,
     Failure,
     JsonObject,
-    decode_record,
-    encode_record,
-    json_object,
+    LeaseLost,
+    MemoOptions,
+    NotDurable,
+    RecordGone,
+    milliseconds,
 )
-from orchestrator.memo.errors import LeaseLost, NotDurable, RecordGone
-from orchestrator.memo.options import CONFIRMED_WITHIN, MemoOptions, milliseconds
+from orchestrator.memo.entry import decode_record, encode_record, json_object
 
 log = structlog.get_logger(__name__)
 

@@ -59,9 +59,8 @@ from orchestrator.purchasing.outcome import (
     repeated_source,
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
-from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.recovery import Sweeper
-from orchestrator.purchasing.research import Research, StepOffers, Wants
+from orchestrator.purchasing.research import Questions, Research, StepOffers, Wants
 from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
 from orchestrator.purchasing.steps import StepTaken, is_about, steps_in, subject_from, subject_of
 

@@ -32,8 +32,7 @@ from orchestrator.purchasing.outcome import (
     purchases_in,
 )
 from orchestrator.purchasing.purchase import Purchaser
-from orchestrator.purchasing.research import Research, Wants
-from orchestrator.purchasing.second_question import MOST_QUESTIONS, ask_with_domain
+from orchestrator.purchasing.research import MOST_QUESTIONS, Research, Wants, ask_with_domain
 from orchestrator.purchasing.steps import is_about, subject_of
 from orchestrator.surfsense import AnswerLost, EnrichmentError, MalformedAnswer
 

@@ -4,6 +4,8 @@ Each step (Maps, search, crawl, jobs) is a purchase with an entry, an intent and
 ledger of its own. So a crash repeats nothing, and a company that two leads ask for buys each step
 once. The assembled answer becomes the entry of the company; it is fresh as long as all of its
 steps are. An entry that lacks a step which the caller wants is assembled anew.
+
+By `enrich`, which has no steps, there may be a second purchase: see `ask_with_domain`.
 """
 
 import asyncio
@@ -13,9 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import structlog
+from redis.asyncio import Redis
 
 from agents.case import ClaimField, Evidence
 from orchestrator.database import DatabaseUnavailable
@@ -26,13 +29,15 @@ from orchestrator.evidence.waterfall import (
     offers_for,
     wants_profile,
 )
+from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
+from orchestrator.infra.redis_client import store_errors
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
 from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, lost_purchases
+from orchestrator.purchasing.outcome import EnrichmentStatus
 from orchestrator.purchasing.purchase import Purchaser, buy_apart
-from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.steps import (
     Answered,
     Progress,
@@ -50,6 +55,7 @@ from orchestrator.surfsense import (
     AccessDenied,
     EnrichmentError,
     PermanentEnrichmentError,
+    RequestRejected,
     SourceRefused,
     SurfSenseAccount,
     evidence_from,
@@ -72,7 +78,49 @@ MEASURED_OVER: Final = timedelta(days=30)
 #: For how many seconds a measured yield is used.
 KEPT_S: Final = 600.0
 
+#: Begins the key of a company's questions: a hash of entry keys, each with its step.
+_QUESTIONS: Final = "questions1:"
+#: Added to the life of an entry, for the time from the question to its answer.
+_MARGIN: Final = timedelta(hours=1)
+#: Purchases that a company takes at most.
+MOST_QUESTIONS = 2
+
 _MS = timedelta(milliseconds=1)
+
+
+class Questions:
+    """Which entries the steps of a company have: one for each question asked about its name.
+
+    Companies of one name in two towns share a key, but not the questions about them. An entry is
+    named by its question's digest, so the questions of a company are listed in Redis, as long as
+    their entries live. Every method raises StoreUnavailable.
+    """
+
+    def __init__(self, redis: Redis, *, entries_live: timedelta) -> None:
+        """List questions whose answers are kept for *entries_live* at most."""
+        self._redis = redis
+        self._ttl = entries_live + _MARGIN
+
+    async def add(self, company_key: str, step: Step, asked: str) -> None:
+        """List the question that is about to be asked about a company by the facts *asked*."""
+        key = _QUESTIONS + company_key
+        with store_errors("list a question"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(key, step_key(company_key, step, asked), step.value)
+                pipe.pexpire(key, self._ttl)
+                await pipe.execute()
+
+    async def of(self, *company_keys: str) -> dict[str, Step]:
+        """Return the keys of all entries that the companies' steps may have, with their steps."""
+        with store_errors("questions"):
+            pipe = self._redis.pipeline(transaction=False)
+            for key in company_keys:
+                pipe.hgetall(_QUESTIONS + key)
+            listed = await pipe.execute()
+        known = {step_key(key, step): step for key in company_keys for step in Step}
+        for found in listed:
+            known |= {entry.decode(): Step(step.decode()) for entry, step in found.items()}
+        return known
 
 
 class Research:
@@ -327,3 +375,72 @@ def _whole_answer(
 
 def _instant(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+async def ask_with_domain(
+    memo: Memo,
+    purchaser: Purchaser,
+    flight: Flight,
+    company: Resolved,
+    billing: BillingContext,
+    *,
+    first: Entry,
+) -> tuple[Loaded, Outcome | None]:
+    """Ask for *company* by name and domain, on behalf of its own *flight*.
+
+    The second question of a protocol that answers all there is in one purchase: a company is asked
+    for by its name, and where the seller knows several of that name, and the domain is known, once
+    more by both. That is a purchase with an entry, a purchase record and a line in the ledger of
+    its own, beside the company's: a crash in between repeats nothing.
+
+    Args:
+        memo: Keeps the answer beside the company's entry.
+        purchaser: Buys it.
+        flight: Of the company's entry.
+        company: Whose domain is known.
+        billing: On whose behalf.
+        first: The answer to the name alone.
+
+    Returns:
+        What the company's entry becomes, and the answer to this question; None if there is none.
+
+    Raises:
+        Abandoned: No caller waits for it; what was bought is kept.
+        Exception: As `Purchaser.buy`.
+    """
+    if earlier := await purchaser.finish_if_left(flight):  # else the first purchase is settled
+        return earlier, None
+    name, domain = company.query_with_domain, company.identity.facts.domain
+    assert name is not None  # noqa: S101 - the question is open
+    request = PurchaseRequest(name, company.key, billing, asked=domain)
+    try:
+        second = await buy_apart(memo, purchaser, flight, request)
+    except RequestRejected as refused:  # a seller that takes no such name: nothing was bought
+        log.warning("second_question.rejected", company_key=company.key, reason=str(refused))
+        return _together(first, None, domain), None
+    return _together(first, second.entry, domain), second
+
+
+def _together(first: Entry, second: Entry | None, domain: str | None) -> Loaded:
+    """Return what both answers say: the first stands, unless the second has found the company."""
+    answers = [first] if second is None else [first, second]
+    if second is not None and second.status == EnrichmentStatus.FOUND:
+        answers.reverse()
+    answer, purchases = answers[0], [_purchase_of(each.payload) for each in answers]
+    payload = {
+        **answer.payload,
+        "asked": domain,
+        "purchase_id": "+".join(each["purchase_id"] for each in purchases if each["purchase_id"]),
+        "cost_micros": sum(each["cost_micros"] for each in purchases),
+        "purchases": purchases,
+    }
+    ttl = timedelta(milliseconds=answer.expires_at_ms - answer.stored_at_ms)
+    return Loaded(answer.status, payload, ttl, answer.stored_at_ms)
+
+
+def _purchase_of(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "purchase_id": payload.get("purchase_id"),
+        "cost_micros": payload.get("cost_micros", 0),
+        "bought_for": payload.get("bought_for"),
+    }

@@ -38,11 +38,11 @@ from orchestrator.surfsense.errors import (
     ServiceUnavailable,
     TransientEnrichmentError,
 )
-from orchestrator.surfsense.events import LookTimes
 from orchestrator.surfsense.http import Http, Reply, Sleep
 from orchestrator.surfsense.runs import (
     RUN,
     RUN_LIST,
+    LookTimes,
     Run,
     RunRow,
     RunStatus,

@@ -22,7 +22,7 @@ STARTS = {
     "orchestrator/memo/entry.py": "one read with an end; each caller gets its error",
     "orchestrator/embedded/sandbox/runs.py": "one simulated run with an end",
     "orchestrator/messaging/liveness.py": "a thread in which the supervisor runs its loop",
-    "orchestrator/surfsense/events.py": "one pause and one stream; the wait for the run ends both",
+    "orchestrator/surfsense/runs.py": "one pause and one stream; the wait for the run ends both",
     "orchestrator/surfsense/pace.py": "waits with an end; each caller gets its error",
     "orchestrator/sync.py": "the event loop's thread; each caller gets its error",
     "tasks/runtime.py": "the event loop's thread, and one that ends the process",

@@ -8,7 +8,7 @@ from typing import cast
 
 from orchestrator.infra.lease import LeaseClock
 from orchestrator.memo import Flight, LeaseLost
-from orchestrator.memo.entry import JsonObject
+from orchestrator.memo.contract import JsonObject
 
 KEY = "surfsense:acme"
 

@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 
 from orchestrator.infra.clock import utc_now
 from orchestrator.memo import Failure, LeaseLost, MemoOptions, RecordGone, Records
-from orchestrator.memo.entry import Entry, encode, encode_record
+from orchestrator.memo.contract import Entry
+from orchestrator.memo.entry import encode, encode_record
 from orchestrator.memo.store import Keys, Scripts
 from tests.support.loading import KEY
 

@@ -9,8 +9,7 @@ from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import Offer, offers_for
 from orchestrator.identity import Mention
-from orchestrator.purchasing.questions import Questions
-from orchestrator.purchasing.research import Research
+from orchestrator.purchasing.research import Questions, Research
 from orchestrator.surfsense import (
     Accepted,
     Answer,

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Source
-from orchestrator.memo.entry import JsonObject
+from orchestrator.memo.contract import JsonObject
 from orchestrator.purchasing import PurchaseOutcome
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import Accepted, Answer, AnswerLost, RunInterrupted

@@ -22,7 +22,7 @@ from orchestrator.purchasing import (
     EvidenceReference,
     subject_of,
 )
-from orchestrator.purchasing.questions import Questions
+from orchestrator.purchasing.research import Questions
 from orchestrator.surfsense import (
     ServiceUnavailable,
     SourceRefused,

@@ -15,8 +15,7 @@ from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.waterfall import Offer, offers_for
 from orchestrator.identity import Mention
 from orchestrator.infra.clock import utc_now
-from orchestrator.purchasing.questions import Questions
-from orchestrator.purchasing.research import Research
+from orchestrator.purchasing.research import Questions, Research
 from tests.integration.purchasing.conftest import FREE, World, Worlds
 from tests.integration.surfsense.buying import run_seller_of
 from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProcess

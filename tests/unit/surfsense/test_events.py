@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from orchestrator.surfsense import ServiceUnavailable
-from orchestrator.surfsense.events import MOST_BYTES, LookTimes
+from orchestrator.surfsense.runs import MOST_BYTES, LookTimes
 
 FINISHED = {"type": "run.finished", "run_id": "run_1", "status": "success", "item_count": 1}
 
