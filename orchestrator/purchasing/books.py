@@ -22,7 +22,7 @@ from orchestrator.purchasing.archive import EvidenceArchive
 from orchestrator.purchasing.budget import Budget
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.purchasing.ledger import Ledger
-from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness, payload_of, status_of
+from orchestrator.purchasing.outcome import STATUS_OF, EnrichmentStatus, Freshness, payload_of
 from orchestrator.surfsense import Answer, AnswerLost, MalformedAnswer, Seller, to_record
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ class Books:
 
     def loaded(self, record: PurchaseRecord, answer: Answer, source: Source) -> Loaded:
         """Return *answer* as the memo stores it, with what is owed for it."""
-        status, request = status_of(answer), record.request
+        status, request = STATUS_OF[type(answer)], record.request
         bought = replace(
             record,
             stage=Stage.BOUGHT,

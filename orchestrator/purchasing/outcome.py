@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from agents.case import ClaimField, Evidence
 from orchestrator.identity.resolution import MatchReason, Resolved
@@ -242,17 +242,12 @@ def as_of(entry: Entry) -> datetime:
     return datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
 
 
-def status_of(answer: Answer) -> EnrichmentStatus:
-    """Return the entry's status for *answer*."""
-    match answer:
-        case Found():
-            return EnrichmentStatus.FOUND
-        case NotFound():
-            return EnrichmentStatus.NOT_FOUND
-        case Ambiguous():
-            return EnrichmentStatus.AMBIGUOUS
-        case _:
-            assert_never(answer)
+#: The entry's status for an answer.
+STATUS_OF: Final[Mapping[type[Answer], EnrichmentStatus]] = {
+    Found: EnrichmentStatus.FOUND,
+    NotFound: EnrichmentStatus.NOT_FOUND,
+    Ambiguous: EnrichmentStatus.AMBIGUOUS,
+}
 
 
 def payload_of(

@@ -20,9 +20,7 @@ from orchestrator.memo import (
     Flight,
     LeaseLost,
     Loaded,
-    Memo,
     NotShared,
-    Outcome,
     Source,
 )
 from orchestrator.purchasing.books import Books
@@ -327,7 +325,10 @@ class Purchaser:
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        guard, seller = _send_guard(flight, record), self.books.seller_of(record.request)
+        send_before_ms = record.send_before_ms or 0
+        # The socket asks before the first byte leaves.
+        guard = SendGuard(lambda: flight.lease.is_safe and flight.now_ms() < send_before_ms)
+        seller = self.books.seller_of(record.request)
         try:
             with guarded(guard):
                 reply = await seller.submit(record.request.company, purchase_id=record.purchase_id)
@@ -515,23 +516,6 @@ class Purchaser:
         )
 
 
-async def buy_apart(
-    memo: Memo, purchaser: Purchaser, flight: Flight, request: PurchaseRequest
-) -> Outcome:
-    """Look up, on behalf of *flight*, what *request* asks for: it has an entry of its own.
-
-    Raises:
-        Abandoned: No caller waits for *flight*; what was bought is kept.
-        Exception: As `Purchaser.buy`.
-    """
-    try:
-        with flight.abandonable():
-            return await memo.get(request.entry_key, lambda inner: purchaser.buy(inner, request))
-    except Abandoned:
-        memo.abandon(request.entry_key)
-        raise
-
-
 def _next_attempt(
     flight: Flight, record: PurchaseRecord, request: PurchaseRequest
 ) -> PurchaseRecord:
@@ -542,10 +526,3 @@ def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
     """Return whether the answer is fresh, and was not invalidated since."""
     expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
     return record.generation == flight.generation and expires_at_ms > flight.now_ms()
-
-
-def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
-    """Return what the socket asks before the POST's first byte leaves."""
-    return SendGuard(
-        lambda: flight.lease.is_safe and flight.now_ms() < (record.send_before_ms or 0)
-    )

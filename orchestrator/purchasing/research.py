@@ -33,11 +33,11 @@ from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import store_errors
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
+from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Outcome, Source
 from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, lost_purchases
 from orchestrator.purchasing.outcome import EnrichmentStatus
-from orchestrator.purchasing.purchase import Purchaser, buy_apart
+from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.steps import (
     Answered,
     Progress,
@@ -297,6 +297,23 @@ class _State:
     answer: Answered
     chosen: Offer | Stop
     is_profile: bool
+
+
+async def buy_apart(
+    memo: Memo, purchaser: Purchaser, flight: Flight, request: PurchaseRequest
+) -> Outcome:
+    """Look up, on behalf of *flight*, what *request* asks for: it has an entry of its own.
+
+    Raises:
+        Abandoned: No caller waits for *flight*; what was bought is kept.
+        Exception: As `Purchaser.buy`.
+    """
+    try:
+        with flight.abandonable():
+            return await memo.get(request.entry_key, lambda inner: purchaser.buy(inner, request))
+    except Abandoned:
+        memo.abandon(request.entry_key)
+        raise
 
 
 class StepOffers:

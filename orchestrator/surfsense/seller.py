@@ -6,6 +6,7 @@ has a module of its own.
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -110,14 +111,16 @@ def verdict_on(
     Raises:
         EnrichmentError: Of the class that says what to do.
     """
+    payload: object = None
+    if status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+        with suppress(orjson.JSONDecodeError):
+            payload = orjson.loads(body)
     match status:
         case 200:
-            payload = _json_in(body)
             if not isinstance(payload, dict):
                 raise MalformedAnswer(company, "the body is not a JSON object")
             return answer_in(payload, price_micros)
         case 404:
-            payload = _json_in(body)
             if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
                 raise RequestRejected(company, 404, _WRONG_URL)
             cost_micros = Envelope.model_validate(payload).cost_micros
@@ -186,13 +189,6 @@ def retry_after_s(header: str | None, now: datetime) -> int:
             instant = instant.replace(tzinfo=UTC)
         seconds = round((instant - now).total_seconds())
     return min(max(seconds, 0), LONGEST_RETRY_AFTER_S)
-
-
-def _json_in(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _cause_of(status: int, refusal: Refusal) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing import Enrichment, EnrichmentFailures, EnrichmentStatus, Freshness
-from orchestrator.purchasing.outcome import enrichment_of, payload_of, status_of
+from orchestrator.purchasing.outcome import STATUS_OF, enrichment_of, payload_of
 from orchestrator.surfsense import (
     AccessDenied,
     Ambiguous,
@@ -47,7 +47,7 @@ STATUSES = [status.value for _, status in ANSWERS]
 def test_an_answer_survives_the_memo(answer: Answer, status: EnrichmentStatus) -> None:
     """Status, payload, candidates, price and purchase come back from JSON."""
     payload = payload_of(answer, "Acme, S.A.", "p1", ("job-1", 3))
-    entry = Entry(status_of(answer), orjson.loads(orjson.dumps(payload)), 1_000, 2_000)
+    entry = Entry(STATUS_OF[type(answer)], orjson.loads(orjson.dumps(payload)), 1_000, 2_000)
 
     assert enrichment_of("acme", Source.HIT, entry) == Enrichment(
         "acme",
