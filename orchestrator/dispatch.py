@@ -28,7 +28,7 @@ from orchestrator.handlers import (
     read_failed_items,
     retry_of,
 )
-from orchestrator.handlers.lead import Asked, leads_asked
+from orchestrator.handlers.lead import WantedCompany, leads_asked
 from orchestrator.handlers.result import own_key
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import Loop
@@ -574,7 +574,9 @@ async def _to_buy(
     if job.kind is JobKind.REJUDGE:
         return 0
     named = [item for item in failed_items if item.company_key is not None]
-    asked: list[Asked] = [(each.mention, wants_profile) for each in named if each.lead_id is None]
+    asked: list[WantedCompany] = [
+        (each.mention, wants_profile) for each in named if each.lead_id is None
+    ]
     ids = [UUID(item.lead_id) for item in failed_items if item.lead_id is not None]
     stored = (await runtime.leads.store.leads(ids)).values()
     leads = [each for each in stored if own_key(mention_of(each)) is not None]

@@ -42,7 +42,7 @@ from orchestrator.cli.summary import (
 from orchestrator.dispatch import Terms, submit_stream
 from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
-from orchestrator.handlers.lead import Asked, leads_asked
+from orchestrator.handlers.lead import WantedCompany, leads_asked
 from orchestrator.handlers.result import CompanyColumns, EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
@@ -303,7 +303,7 @@ async def preview(
 ) -> Estimate:
     """Return what doing *batch* would buy, and what it would change of stored leads."""
 
-    async def asked() -> AsyncIterator[list[Asked]]:
+    async def asked() -> AsyncIterator[list[WantedCompany]]:
         for some in in_parts(reading.read()):
             fields = [row.lead for row in some if row.lead is not None]
             if batch.leads is None:

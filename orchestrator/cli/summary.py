@@ -13,7 +13,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, dollars, figures, number, out, percent, print_json
 from orchestrator.cli.spanish import translate
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
-from orchestrator.handlers.lead import Asked
+from orchestrator.handlers.lead import WantedCompany
 from orchestrator.infra.distinct import Distinct
 from orchestrator.leads import ImportReport
 from orchestrator.memo import Source
@@ -270,7 +270,7 @@ class Estimate:
         return {**counts, "cost_micros_at_most": self.cost_micros, **_import_counts(self.imported)}
 
 
-async def in_parts(asked: Iterable[Asked]) -> AsyncIterator[Sequence[Asked]]:
+async def in_parts(asked: Iterable[WantedCompany]) -> AsyncIterator[Sequence[WantedCompany]]:
     """Yield what is *asked* some at a time."""
     iterator = iter(asked)
     while some := list(islice(iterator, AT_ONCE)):
@@ -297,7 +297,7 @@ class _Found(IntEnum):
 
 async def estimate(
     runtime: Runtime,
-    asked: AsyncIterable[Sequence[Asked]],
+    asked: AsyncIterable[Sequence[WantedCompany]],
     *,
     rows: int,
     max_cost_micros: int | None,

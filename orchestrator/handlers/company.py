@@ -52,16 +52,16 @@ from .explanation import (
     explain,
     explain_ambiguity,
     explain_given_up,
-    reported,
+    report_or_explain,
 )
 from .result import (
     CompanyResult,
     ItemStatus,
     JsonObject,
-    again_of,
-    named,
+    name_fields,
     own_key,
     provenance,
+    repeat_tally_of,
     tally_of,
     tally_of_failure,
 )
@@ -131,7 +131,7 @@ class CompanyHandler:
             spent = await self._enricher.spent_on(company, context.job_id, context.item)
             return report_of_failure(mention, replace(why, spent=spent), company_key=company.key)
 
-        return await reported(work(), fail), enrichment
+        return await report_or_explain(work(), fail), enrichment
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a company that is not worked on any more.
@@ -224,9 +224,9 @@ def report_of(mention: Mention, enrichment: Enrichment) -> Report:
     if enrichment.status is EnrichmentStatus.AMBIGUOUS:
         return report_of_failure(mention, explain_ambiguity(enrichment, mention), enrichment)
     status = _STATUS[enrichment.status]
-    result = {"status": status.value, **named(mention), **provenance(enrichment)}
+    result = {"status": status.value, **name_fields(mention), **provenance(enrichment)}
     result["purchase_id"] = enrichment.purchase_id
-    return Report(result, tally_of(status, enrichment), again_of(status, enrichment))
+    return Report(result, tally_of(status, enrichment), repeat_tally_of(status, enrichment))
 
 
 def report_of_failure(
@@ -243,7 +243,7 @@ def report_of_failure(
         found, tally = provenance(enrichment), tally_of(why.status, enrichment)
     result = CompanyResult(
         status=why.status,
-        **named(mention),
+        **name_fields(mention),
         code=why.code,
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,
@@ -253,7 +253,7 @@ def report_of_failure(
     return Report(
         result.model_dump(mode="json", exclude_defaults=True),
         tally,
-        again_of(why.status, enrichment),
+        repeat_tally_of(why.status, enrichment),
         why.failure,
     )
 
@@ -386,7 +386,7 @@ MAX_NAME = 1_000
 
 
 @dataclass(slots=True)
-class _New:
+class _NewMention:
     """A mention that no earlier row has: the company that is meant, or why there is none."""
 
     text: str
@@ -430,7 +430,7 @@ class CompanyIntake:
         self._keys = Distinct()
         self._first_spelling = array("I")
         self._waiting: list[str] = []
-        self._served: list[_Served] = []
+        self._served: list[_AnsweredItems] = []
 
     async def add(self, mentions: Sequence[str]) -> None:
         """Add rows.
@@ -460,8 +460,8 @@ class CompanyIntake:
     async def _add(self, rows: Sequence[str]) -> None:
         items_before = len(self._keys)
         first = len(self._spellings)
-        numbers, met = await self._read(rows)
-        new: list[_New] = []
+        numbers, met = await self._read_rows(rows)
+        new: list[_NewMention] = []
         items: list[int] = []
         spellings: dict[int, str] = {}
         turns = Turns()
@@ -482,17 +482,17 @@ class CompanyIntake:
         segment = Segment(items_before, items, spellings)
         await self._unsealed.add_part(Part(rows, segment, [each.text for each in new], answers))
 
-    async def _read(self, rows: Sequence[str]) -> tuple[list[int], list[_New]]:
+    async def _read_rows(self, rows: Sequence[str]) -> tuple[list[int], list[_NewMention]]:
         """Return the number of each row's spelling, and the new spellings with their companies."""
         first = len(self._spellings)
         numbers: list[int] = []
-        new: list[_New] = []
+        new: list[_NewMention] = []
         turns = Turns()
         for text in rows:
             await turns.give()
             spelling = self._spellings.number(text)
             if spelling == first + len(new):
-                new.append(_read(text))
+                new.append(_read_row(text))
             numbers.append(spelling)
         known = [each.identity for each in new if each.identity is not None]
         try:
@@ -506,22 +506,22 @@ class CompanyIntake:
                 each.company = next(companies)
         return numbers, new
 
-    async def _answers(self, new: Sequence[_New], first: int) -> dict[int, Report]:
+    async def _answers(self, new: Sequence[_NewMention], first: int) -> dict[int, Report]:
         """Return the reports of those of *new* that need no work, by their index."""
         lookups = {
             n: each.company
             for n, each in enumerate(new)
             if each.company is not None and not each.company.is_ambiguous
         }
-        known = await self._enricher.known(list(lookups.values()))
+        known = await self._enricher.find_known(list(lookups.values()))
         found = {n: each for n, each in zip(lookups, known, strict=True) if each is not None}
-        self._served.append(_Served.of({first + n: each for n, each in found.items()}))
+        self._served.append(_AnsweredItems.of({first + n: each for n, each in found.items()}))
         reports = {n: _report(each, found.get(n)) for n, each in enumerate(new)}
         return {n: report for n, report in reports.items() if report is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class _AnsweredItems:
     """Which items of a segment were answered by which purchase, packed."""
 
     items: "array[int]"
@@ -529,7 +529,7 @@ class _Served:
     purchase_ids: bytes
 
     @classmethod
-    def of(cls, found: Mapping[int, Enrichment]) -> "_Served":
+    def of(cls, found: Mapping[int, Enrichment]) -> "_AnsweredItems":
         bought = {item: each for item, each in found.items() if each.purchase_id is not None}
         return cls(
             array("I", bought),
@@ -552,17 +552,17 @@ _UNFIT = Explanation(
 )
 
 
-def _read(text: str) -> _New:
+def _read_row(text: str) -> _NewMention:
     mention = Mention.of(text)
     if len(mention.name) > MAX_NAME or "\0" in mention.name:
-        return _New(text, mention, trouble=_UNFIT)
+        return _NewMention(text, mention, trouble=_UNFIT)
     try:
-        return _New(text, mention, mention.identify())
+        return _NewMention(text, mention, mention.identify())
     except InvalidCompanyName as error:
-        return _New(text, mention, trouble=explain(error))
+        return _NewMention(text, mention, trouble=explain(error))
 
 
-def _report(new: _New, known: Enrichment | None) -> Report | None:
+def _report(new: _NewMention, known: Enrichment | None) -> Report | None:
     if new.trouble is not None:
         return report_of_failure(Mention(new.mention.name[:MAX_NAME]), new.trouble)
     if new.company is not None and new.company.is_ambiguous:

@@ -35,7 +35,7 @@ from orchestrator.purchasing import (
     RefreshRefused,
     Scope,
     ShuttingDown,
-    Spent,
+    Spending,
     UnreadableRecord,
     scope_of,
 )
@@ -61,7 +61,7 @@ STILL_LOADING = "still_loading"
 #: Faults of our own backends: the item stays open, and is tried again by itself.
 POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost, ShuttingDown)
 #: Candidates that one sentence names.
-NAMED = 4
+MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Explanation:
     code: str
     reason: Localized
     uncertain_micros: int = 0
-    spent: Spent = field(default_factory=Spent)
+    spent: Spending = field(default_factory=Spending)
 
     @property
     def failure(self) -> str | None:
@@ -84,7 +84,7 @@ class Explanation:
         return self.code if self.status is ItemStatus.FAILED else None
 
 
-async def reported(
+async def report_or_explain(
     work: Awaitable[Report], otherwise: Callable[[Explanation], Awaitable[Report]]
 ) -> Report:
     """Return the report of *work*, or the one that *otherwise* makes of its failure.
@@ -166,7 +166,7 @@ def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
     A website that *mention* has is not asked for again. Where the question that it allows has
     failed, the item ends as that failure says.
     """
-    names = ", ".join(enrichment.candidates[:NAMED])
+    names = ", ".join(enrichment.candidates[:MOST_NAMED])
     these = f" ({names})" if names else ""
     if enrichment.unasked is not None:
         why = explain(enrichment.unasked)

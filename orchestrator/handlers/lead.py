@@ -16,14 +16,14 @@ from orchestrator.handlers.explanation import (
     Explanation,
     explain_ambiguity,
     explain_given_up,
-    reported,
+    report_or_explain,
 )
 from orchestrator.handlers.result import (
     Change,
     ItemStatus,
     LeadResult,
     RejudgedLead,
-    named,
+    name_fields,
     own_key,
     provenance,
     tally_of,
@@ -47,7 +47,7 @@ from orchestrator.purchasing import (
 
 
 @dataclass(frozen=True, slots=True)
-class NotJudged:
+class NoJudgement:
     """Why a lead cannot be judged, and what was looked up in vain."""
 
     why: Explanation
@@ -56,13 +56,13 @@ class NotJudged:
 
 #: Judgements of a lead that changes each time while it is judged, before that is its result.
 TRIES: Final = 3
-Seek = Callable[[], Awaitable[Enrichment | NotJudged]]
+Seek = Callable[[], Awaitable[Enrichment | NoJudgement]]
 #: A company, and what is wanted of it: None if nothing is.
-Asked: TypeAlias = tuple[Mention, Wants | None]
+WantedCompany: TypeAlias = tuple[Mention, Wants | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """What the agents decided, in order, and the evidence it rests on, where one wanted any."""
 
     decisions: tuple[Decision, ...]
@@ -98,7 +98,9 @@ def wants_of(pipeline: Pipeline, lead: Lead, now: datetime) -> Wants:
     return wants
 
 
-def leads_asked(pipeline: Pipeline, leads: Iterable[Lead], now: datetime) -> Iterator[Asked]:
+def leads_asked(
+    pipeline: Pipeline, leads: Iterable[Lead], now: datetime
+) -> Iterator[WantedCompany]:
     """Yield the company of each lead, and what the agents want of it; None if nothing."""
     for lead in leads:
         case = Case(lead=lead, now=now)
@@ -114,9 +116,11 @@ class _Judging:
         self._pipeline = pipeline
         self._now = now
         self._seek = seek
-        self._sought: Enrichment | NotJudged | None = None
+        self._sought: Enrichment | NoJudgement | None = None
 
-    async def decide(self, standing: Mapping[str, Decision] | None = None) -> Judged | NotJudged:
+    async def decide(
+        self, standing: Mapping[str, Decision] | None = None
+    ) -> Judgement | NoJudgement:
         """Have the agents decide, except where a decision stands already (by agent).
 
         Raises:
@@ -126,18 +130,18 @@ class _Judging:
         for agent in self._pipeline.agents:
             if agent.wants_evidence(case):
                 sought = await self._evidence()
-                if isinstance(sought, NotJudged):
+                if isinstance(sought, NoJudgement):
                     return sought
                 enrichment, case = sought, case.with_evidence(sought.evidence)
             earlier = (standing or {}).get(agent.name)
             case = case.with_decision(earlier or agent.decide(case))
             if case.decisions[-1].verdict is Verdict.DISCARD:
                 break
-        return Judged(case.decisions, enrichment)
+        return Judgement(case.decisions, enrichment)
 
     async def record(
         self, store: LeadStore, company_key: str
-    ) -> tuple[Judged, Recorded] | NotJudged:
+    ) -> tuple[Judgement, Recorded] | NoJudgement:
         """Decide and store it. What was decided before on the same evidence stands.
 
         Raises:
@@ -146,7 +150,7 @@ class _Judging:
         standing: dict[str, Decision] = {}
         while True:
             judged = await self.decide(standing)
-            if isinstance(judged, NotJudged):
+            if isinstance(judged, NoJudgement):
                 return judged
             recorded = await store.record(
                 self._lead,
@@ -159,11 +163,11 @@ class _Judging:
                 return judged, recorded
             standing |= recorded.standing
 
-    async def _evidence(self) -> Enrichment | NotJudged:
+    async def _evidence(self) -> Enrichment | NoJudgement:
         if self._sought is None:
             sought = await self._seek()
             if isinstance(sought, Enrichment) and sought.status is EnrichmentStatus.AMBIGUOUS:
-                sought = NotJudged(explain_ambiguity(sought, mention_of(self._lead)), sought)
+                sought = NoJudgement(explain_ambiguity(sought, mention_of(self._lead)), sought)
             self._sought = sought
         return self._sought
 
@@ -198,7 +202,7 @@ class _Subject:
         self.company_key = None if lead is None else own_key(mention_of(lead))
         return lead
 
-    def failed(self, why: Explanation, enrichment: Enrichment | None = None) -> LeadResult:
+    def failed_result(self, why: Explanation, enrichment: Enrichment | None = None) -> LeadResult:
         """Return the result of a lead that was not judged, and why."""
         return LeadResult(
             status=why.status,
@@ -211,7 +215,9 @@ class _Subject:
             **self._provenance(enrichment, why.spent.cost_micros),
         )
 
-    def judged(self, lead: Lead, judged: Judged, recorded: Recorded, version: str) -> LeadResult:
+    def judged_result(
+        self, lead: Lead, judged: Judgement, recorded: Recorded, version: str
+    ) -> LeadResult:
         """Return the result of a lead that was judged by the rules of *version*."""
         decision = judged.decision
         viable = decision.verdict is Verdict.ADVANCE
@@ -220,7 +226,7 @@ class _Subject:
         return LeadResult(
             status=ItemStatus.OPPORTUNITY if viable else ItemStatus.DISCARDED,
             lead_id=str(lead.id),
-            **named(mention_of(lead)),
+            **name_fields(mention_of(lead)),
             code=decision.code,
             reason=decision.reason,
             viable=viable,
@@ -292,7 +298,7 @@ class LeadHandler:
             subject.company_key = company.key
             return await self._judge(subject, lead, company, context)
 
-        return await reported(_while_it_changes(work, fail), fail)
+        return await report_or_explain(_while_it_changes(work, fail), fail)
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not worked on any more.
@@ -321,11 +327,11 @@ class LeadHandler:
 
         judging = _Judging(self._pipeline, lead, now, seek)
         outcome = await judging.record(self._store, company.key)
-        if isinstance(outcome, NotJudged):
-            result = subject.failed(outcome.why, outcome.enrichment)
+        if isinstance(outcome, NoJudgement):
+            result = subject.failed_result(outcome.why, outcome.enrichment)
             return _report(result, outcome.enrichment)
         judged, recorded = outcome
-        result = subject.judged(lead, judged, recorded, self._pipeline.version)
+        result = subject.judged_result(lead, judged, recorded, self._pipeline.version)
         return _report(result, judged.enrichment, judged.decision)
 
 
@@ -363,9 +369,9 @@ class Rejudge:
             return _rejudge_report(await self.judge(item, before=context.accepted_at, store=True))
 
         async def fail(why: Explanation) -> Report:
-            return _rejudge_report(_not_judged(_Subject(item).failed(why)))
+            return _rejudge_report(_not_judged(_Subject(item).failed_result(why)))
 
-        return await reported(_while_it_changes(work, fail), fail)
+        return await report_or_explain(_while_it_changes(work, fail), fail)
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not judged any more.
@@ -376,7 +382,7 @@ class Rejudge:
         del context
         subject = _Subject(item)
         await subject.read_last(self._store)
-        return _rejudge_report(_not_judged(subject.failed(explain_given_up(why))))
+        return _rejudge_report(_not_judged(subject.failed_result(explain_given_up(why))))
 
     async def judge(
         self, item: Item, *, before: datetime | None = None, store: bool = False
@@ -395,7 +401,7 @@ class Rejudge:
         subject = _Subject(item)
         lead = await subject.read(self._store)
         if lead is None:
-            return _not_judged(subject.failed(UNKNOWN_LEAD))
+            return _not_judged(subject.failed_result(UNKNOWN_LEAD))
         history = await self._store.decisions_of(lead.id)
         company = await self._index.preview(mention_of(lead).identify())
         subject.company_key = company.key
@@ -406,12 +412,12 @@ class Rejudge:
             outcome = await judging.record(self._store, company.key)
         else:
             outcome = await self._preview(judging, lead, history)
-        if isinstance(outcome, NotJudged):
-            return _not_judged(subject.failed(outcome.why, outcome.enrichment))
+        if isinstance(outcome, NoJudgement):
+            return _not_judged(subject.failed_result(outcome.why, outcome.enrichment))
         judged, recorded = outcome
         earlier = [each for each in history if before is None or each.decided_at < before]
         previous = [each for each in earlier if each.confirmed_at == earlier[-1].confirmed_at]
-        result = subject.judged(lead, judged, recorded, self._pipeline.version)
+        result = subject.judged_result(lead, judged, recorded, self._pipeline.version)
         return RejudgedLead(
             **result.model_dump(),
             change=_change(previous[-1].decision if previous else None, judged.decision),
@@ -421,10 +427,10 @@ class Rejudge:
 
     async def _preview(
         self, judging: _Judging, lead: Lead, history: list[StoredDecision]
-    ) -> tuple[Judged, Recorded] | NotJudged:
+    ) -> tuple[Judgement, Recorded] | NoJudgement:
         """Return what would be decided, and the opportunity that there is."""
         judged = await judging.decide()
-        if isinstance(judged, NotJudged):
+        if isinstance(judged, NoJudgement):
             return judged
         standing = {
             each.decision.agent: each.decision
@@ -435,16 +441,16 @@ class Rejudge:
         }
         opportunity = await self._store.opportunity_of(lead.id)
         judged = await judging.decide(standing)
-        if isinstance(judged, NotJudged):
+        if isinstance(judged, NoJudgement):
             return judged
         return judged, Recorded(None if opportunity is None else opportunity.id, created=False)
 
-    async def _known_evidence(self, company: Resolved) -> Enrichment | NotJudged:
+    async def _known_evidence(self, company: Resolved) -> Enrichment | NoJudgement:
         if company.is_ambiguous:
             return ambiguous_outcome(company)
         found = await self._evidence.latest(company)
         if found is None:
-            return NotJudged(_NOTHING_KEPT)
+            return NoJudgement(_NOTHING_KEPT)
         is_by_name = EVIDENCE in found.answer and not subject_of(company).has_second_fact
         return ambiguous_outcome(company) if is_by_name else found
 
@@ -478,7 +484,7 @@ def _report(
 
 def _report_of_failure(subject: _Subject, why: Explanation) -> Report:
     tally = tally_of_failure(why.status, why.spent)
-    return Report(subject.failed(why).model_dump(mode="json"), tally, failure=why.failure)
+    return Report(subject.failed_result(why).model_dump(mode="json"), tally, failure=why.failure)
 
 
 def _rejudge_report(result: RejudgedLead) -> Report:

@@ -27,7 +27,7 @@ from orchestrator.purchasing import (
     EnrichmentStatus,
     EvidenceReader,
     EvidenceReference,
-    Spent,
+    Spending,
     repeated_source,
     subject_of,
 )
@@ -134,14 +134,14 @@ class CompanyResult(ItemResult):
 _FACTS: Final = Mention._fields[1:]
 
 
-def named(mention: Mention) -> JsonObject:
+def name_fields(mention: Mention) -> JsonObject:
     """Return the fields of a company's result that name it."""
     given = zip(("company", *_FACTS), mention, strict=True)
     return {field: text for field, text in given if text is not None}
 
 
 def mention_in(result: Mapping[str, Any]) -> Mention:
-    """Return the mention of which `named` made fields of *result*."""
+    """Return the mention of which `name_fields` made fields of *result*."""
     return Mention(result["company"], *(result.get(field) for field in _FACTS))
 
 
@@ -189,7 +189,7 @@ def tally_of(
     return _tally(status, enrichment.source, cost, saved, code, _further_purchases(enrichment))
 
 
-def tally_of_failure(status: ItemStatus, spent: Spent) -> Mapping[str, int]:
+def tally_of_failure(status: ItemStatus, spent: Spending) -> Mapping[str, int]:
     """Return what an item that has failed adds to its job's tally."""
     tally = _tally(status, None, 0, 0, None, spent.purchases)
     return {**tally, "spent_micros": spent.cost_micros} if spent.cost_micros else tally
@@ -202,11 +202,13 @@ def _further_purchases(enrichment: Enrichment) -> int:
     return max(0, len(enrichment.purchases()) - len(enrichment.unpaid) - 1)
 
 
-def again_of(status: ItemStatus, enrichment: Enrichment | None) -> Mapping[str, int]:
+def repeat_tally_of(status: ItemStatus, enrichment: Enrichment | None) -> Mapping[str, int]:
     """Return what each further row with the same result adds to its job's tally."""
     if enrichment is None or enrichment.source is None:
         return _tally(status, None, 0, 0, None)
-    return _again(status, enrichment.source, enrichment.cost_micros + enrichment.saved_micros)
+    return _repeat_tally(
+        status, enrichment.source, enrichment.cost_micros + enrichment.saved_micros
+    )
 
 
 @lru_cache(maxsize=1000)
@@ -229,7 +231,7 @@ def _tally(
 
 
 @lru_cache(maxsize=1000)
-def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
+def _repeat_tally(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
     return {
         f"status:{status}": 1,
         f"source:{repeated_source(source)}": 1,
@@ -241,7 +243,7 @@ def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
 EvidenceKey: TypeAlias = tuple[Any, ...]
 
 #: Companies whose evidence is read together: about 1 MB of it.
-_TOGETHER: Final = 100
+_BATCH: Final = 100
 
 
 def evidence_key(result: ItemResult) -> EvidenceKey:
@@ -260,7 +262,7 @@ LONGEST_VALUE: Final = 254
 LONGEST_URL: Final = 2_000
 
 #: The text of a claim's value, or None where the agent could not read it either.
-Read = Callable[[str | int], str | None]
+ReadValue = Callable[[str | int], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,7 @@ source_urls='')
     )
 
 
-def _best(evidence: Evidence, readers: Mapping[ClaimField, Read]) -> tuple[Claim, str] | None:
+def _best(evidence: Evidence, readers: Mapping[ClaimField, ReadValue]) -> tuple[Claim, str] | None:
     readable = (
         (claim, text)
         for claim in evidence.claims
@@ -344,7 +346,7 @@ def _country(value: str | int) -> str | None:
     return country_code(value) if isinstance(value, str) else None
 
 
-_COLUMNS: Final[Mapping[str, Mapping[ClaimField, Read]]] = {
+_COLUMNS: Final[Mapping[str, Mapping[ClaimField, ReadValue]]] = {
     "website": {ClaimField.WEBSITE: _line},
     "sector": {ClaimField.SECTOR: _sector},
     "size": {ClaimField.SIZE_BAND: _size, ClaimField.HEADCOUNT: _size_of_headcount},
@@ -419,7 +421,7 @@ class ResultReader:
             if each.as_of and each.found and each.company_key
         }
         found: dict[EvidenceKey, CompanyColumns] = {}
-        for keys in in_chunks(list(wanted), _TOGETHER):
+        for keys in in_chunks(list(wanted), _BATCH):
             references = [_reference(wanted[key].model_dump()) for key in keys]
             evidence = await self._reader.find(references, only=COLUMN_FIELDS)
             for key, each in zip(keys, evidence, strict=True):
@@ -467,7 +469,7 @@ def _of_row(row: RowResult, result: JsonObject) -> JsonObject:
         return result
     repeated = {**result, "cost_micros": 0}
     if row.spelling is not None:
-        repeated |= dict.fromkeys(_FACTS) | named(Mention.of(row.spelling))
+        repeated |= dict.fromkeys(_FACTS) | name_fields(Mention.of(row.spelling))
     if result["source"] is not None:
         repeated["source"] = repeated_source(Source(result["source"])).value
         repeated["saved_micros"] = result["cost_micros"] + result["saved_micros"]

@@ -65,7 +65,7 @@ TAKE_OVERS: Final = 3
 
 
 @dataclass(slots=True)
-class _Running:
+class _RunningFlight:
     """A flight of this process, and how many callers wait for it."""
 
     task: asyncio.Task[FlightResult]
@@ -113,7 +113,7 @@ class Memo:
         self._leader = Leader(
             redis, self._scripts, self.records, failures, self._options, clock=clock
         )
-        self._flights: dict[str, _Running] = {}
+        self._flights: dict[str, _RunningFlight] = {}
         self._is_known = False
 
     async def get(
@@ -307,12 +307,14 @@ class Memo:
             if result.stored and is_enough(outcome.entry):
                 return Outcome(Source.COALESCED, outcome.entry)
 
-    def _take_off(self, key: str, load: Loader, is_enough: Callable[[Entry], bool]) -> _Running:
+    def _take_off(
+        self, key: str, load: Loader, is_enough: Callable[[Entry], bool]
+    ) -> _RunningFlight:
         """Begin a flight, which goes on without its callers."""
         abandonment = Abandonment()
         flight = self._fly(key, load, abandonment, is_enough)
         task = asyncio.create_task(flight, name=f"memo-flight {key}")
-        flying = self._flights[key] = _Running(task, abandonment)
+        flying = self._flights[key] = _RunningFlight(task, abandonment)
 
         def forget(done: asyncio.Task[FlightResult]) -> None:
             if self._flights[key].task is done:  # and not its successor

@@ -423,15 +423,15 @@ class Records:
                 found += [] if each is None else [decode_record(each)]
         return found
 
-    async def left(self, *, for_at_least: timedelta, limit: int) -> list[LeftRecord]:
-        """Return records written *for_at_least* ago, the oldest first.
+    async def older_than(self, *, age: timedelta, limit: int) -> list[LeftRecord]:
+        """Return records written *age* ago, the oldest first.
 
         Raises:
             StoreUnavailable: Redis is unavailable.
         """
         with store_errors("left records"):
             found = await self._redis.zrange(
-                RECORDED, "-inf", self._ms(-for_at_least), byscore=True, offset=0, num=limit
+                RECORDED, "-inf", self._ms(-age), byscore=True, offset=0, num=limit
             )
             members = [m.decode("utf-8", "replace") for m in cast("list[bytes]", found)]
             if not members:
@@ -485,7 +485,7 @@ def _left_record(member: str, record: bytes | None, lease: bytes | None) -> Left
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Confirmation:
     keys: Keys
     token: str
     answer: asyncio.Future[None]
@@ -504,7 +504,7 @@ class Confirmations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiting: list[_Wanted] = []
+        self._waiting: list[_Confirmation] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._latest: asyncio.Task[None] | None = None
 
@@ -517,7 +517,7 @@ class Confirmations:
             RedisError, OSError: Redis is unavailable.
         """
         loop = asyncio.get_running_loop()
-        wanted = _Wanted(keys, token, loop.create_future())
+        wanted = _Confirmation(keys, token, loop.create_future())
         self._waiting.append(wanted)
         if len(self._waiting) == 1:
             task = loop.create_task(self._ask(self._latest), name="memo-confirmation")

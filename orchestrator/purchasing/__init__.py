@@ -14,7 +14,7 @@ from orchestrator.purchasing.archive import (
     archived_outcome,
     archived_steps,
 )
-from orchestrator.purchasing.books import Books, Spent
+from orchestrator.purchasing.books import Books, Spending
 from orchestrator.purchasing.budget import (
     SOFT_SHARE,
     Account,
@@ -47,7 +47,7 @@ from orchestrator.purchasing.intents import (
     PurchaseRequest,
     UnreadableRecord,
 )
-from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry
+from orchestrator.purchasing.ledger import Ledger, LedgerChange, LedgerEntry
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import (
     TTL_JITTER,
@@ -84,13 +84,13 @@ __all__ = [
     "Enrichment",
     "EnrichmentFailures",
     "EnrichmentStatus",
-    "Entered",
     "EvidenceArchive",
     "EvidenceReader",
     "EvidenceReference",
     "EvidenceShown",
     "Freshness",
     "Ledger",
+    "LedgerChange",
     "LedgerEntry",
     "OpeningBalance",
     "OrphanedRuns",
@@ -107,7 +107,7 @@ __all__ = [
     "Rules",
     "Scope",
     "ShuttingDown",
-    "Spent",
+    "Spending",
     "StepOffers",
     "StepShown",
     "StepTaken",

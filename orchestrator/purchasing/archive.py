@@ -204,7 +204,7 @@ def archived_outcome(
     newest = answers[0]
     by_step = archived_steps(answers, subject)
     if not by_step:
-        newest = _standing(answers)
+        newest = _deciding_answer(answers)
         at_ms = round(newest.as_of.timestamp() * 1000)
         entry = Entry(newest.outcome, newest.payload, at_ms, at_ms)
         outcome = enrichment_of(newest.company_key, None, entry)
@@ -226,7 +226,7 @@ def archived_outcome(
     )
 
 
-def _standing(answers: Sequence[ArchivedAnswer]) -> ArchivedAnswer:
+def _deciding_answer(answers: Sequence[ArchivedAnswer]) -> ArchivedAnswer:
     """Return the answer that counts, of those that were bought whole, the newest first.
 
     A second question that has found no company leaves the answer to the first.

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 _MS = timedelta(milliseconds=1)
 
 
-class Spent(NamedTuple):
+class Spending(NamedTuple):
     """What so many `purchases` have cost."""
 
     cost_micros: int = 0
@@ -202,7 +202,7 @@ class Books:
         company_key: str,
         bought_for: tuple[str | None, int],
         lost: Mapping[str, PurchaseRecord],
-    ) -> Spent:
+    ) -> Spending:
         """Return what the ledger has for one item of a job.
 
         Args:
@@ -227,7 +227,7 @@ class Books:
             if each.payload.get("bought_for") == list(bought_for)
         }
         paid = [each.cost_micros for each in entries if each.purchase_id in own]
-        return Spent(sum(paid), len(paid))
+        return Spending(sum(paid), len(paid))
 
     async def cost_of(self, record: PurchaseRecord) -> int:
         """Return what *record*'s attempt has cost for certain, by the ledger.

@@ -233,7 +233,7 @@ class Reuse:
 
 
 #: Purchase, way, price. A plain tuple: it is hashed on every lookup.
-Served = tuple[str, str, int]
+ReuseKey = tuple[str, str, int]
 
 
 class ReuseStatistics:
@@ -242,7 +242,7 @@ class ReuseStatistics:
     def __init__(self, engine: AsyncEngine, *, flush_after: timedelta = FLUSH_AFTER) -> None:
         """Keep them in the migrated database of *engine*."""
         self._engine = engine
-        self._counts: LateCounts[Served] = LateCounts(
+        self._counts: LateCounts[ReuseKey] = LateCounts(
             self._write,
             event="servings.not_written",
             expected=(DatabaseUnavailable, TimeoutError),
@@ -256,7 +256,7 @@ class ReuseStatistics:
         """
         self._counts.add((purchase_id, source, price_micros), n)
 
-    async def add_all(self, served: Counter[Served]) -> None:
+    async def add_all(self, served: Counter[ReuseKey]) -> None:
         """Count many lookups, and write them now; like all of these counts they may get lost."""
         if not served:
             return
@@ -285,7 +285,7 @@ class ReuseStatistics:
         """Write what is buffered, in bounded time."""
         await self._counts.aclose()
 
-    async def _write(self, pending: Counter[Served]) -> None:
+    async def _write(self, pending: Counter[ReuseKey]) -> None:
         served: Counter[tuple[str, str]] = Counter()
         saved: Counter[tuple[str, str]] = Counter()
         for (purchase_id, source, price_micros), n in pending.items():

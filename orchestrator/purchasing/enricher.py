@@ -19,9 +19,9 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source, StillLoading
-from orchestrator.purchasing.books import Spent
+from orchestrator.purchasing.books import Spending
 from orchestrator.purchasing.budget import BudgetExhausted
-from orchestrator.purchasing.costs import ReuseStatistics, Served
+from orchestrator.purchasing.costs import ReuseKey, ReuseStatistics
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, lost_purchases
 from orchestrator.purchasing.outcome import (
     Enrichment,
@@ -243,7 +243,7 @@ class Enricher:
                 return await look_up()
         return None
 
-    async def spent_on(self, company: Resolved, job_id: str | None, item: int | None) -> Spent:
+    async def spent_on(self, company: Resolved, job_id: str | None, item: int | None) -> Spending:
         """Return what was bought about *company* for one item of a job, by whichever worker.
 
         Of a purchase whose price is uncertain, nothing.
@@ -252,7 +252,7 @@ class Enricher:
             StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable.
         """
         if item is None:
-            return Spent()
+            return Spending()
         keys = [entry_key(company.key), domain_key(company.key)]
         if self._research is not None:
             keys += await self._research.entry_keys(company.key)
@@ -282,11 +282,11 @@ class Enricher:
             self._reuse.add(purchase_id, str(repeated.source), saved_micros, times)
 
     async def count_known(self, lookups: Iterable[tuple[str, int, int]]) -> None:
-        """Count lookups that `known` has answered: purchase id, price, and how many.
+        """Count lookups that `find_known` has answered: purchase id, price, and how many.
 
         Written at once, since a file may bring more of them than a buffer should hold.
         """
-        counts = Counter[Served]()
+        counts = Counter[ReuseKey]()
         served = 0
         for purchase_id, price_micros, n in lookups:
             served += n
@@ -295,7 +295,7 @@ class Enricher:
         self._counters.add(_HITS, served)
         await self._reuse.add_all(counts)
 
-    async def known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
+    async def find_known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
         """Return what a lookup of each company would find without paying, None where nothing.
 
         Nothing is counted: see `count_known`.

@@ -44,7 +44,7 @@ _COMPRESSED: Final = b"\x78"
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class LedgerChange:
     """What entering a purchase came to.
 
     `is_new`: the ledger did not know it. `was_micros`: it was entered as uncertain, at this cost,
@@ -99,7 +99,7 @@ class Ledger:
         self._settler = Batcher(self._settle_all, shared=DatabaseUnavailable)
         self._lookups = Batcher(self._has_all, shared=DatabaseUnavailable)
 
-    async def settle(self, purchase: LedgerEntry, answer: JsonObject | None = None) -> Entered:
+    async def settle(self, purchase: LedgerEntry, answer: JsonObject | None = None) -> LedgerChange:
         """Enter *purchase*. Concurrent calls share a transaction.
 
         Args:
@@ -165,7 +165,7 @@ class Ledger:
             known = await _find_entered(connection, set(purchase_ids))
         return [purchase_id in known for purchase_id in purchase_ids]
 
-    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
+    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[LedgerChange]:
         now = self._clock()
         ids = [settling.purchase.purchase_id for settling in batch]
         rows = {
@@ -198,7 +198,7 @@ class Ledger:
             ]
             await insert_new(connection, evidence.c.purchase_id, kept)
         return [
-            Entered(is_new, None if is_new else resolved.get(purchase_id))
+            LedgerChange(is_new, None if is_new else resolved.get(purchase_id))
             for purchase_id, is_new in zip(ids, first_occurrences(ids, new), strict=True)
         ]
 

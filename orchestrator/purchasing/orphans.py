@@ -74,7 +74,7 @@ class OrphanedRuns:
                 log.error("stray.unreadable", company_key=company_key, run_id=run_id.decode())
         return records
 
-    async def due(self, limit: int) -> list[PurchaseRecord]:
+    async def list_due(self, limit: int) -> list[PurchaseRecord]:
         """Return runs that should be looked at now, the most overdue first."""
         records = []
         with store_errors("due orphaned runs"):

@@ -63,7 +63,7 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Finish every purchase that was left behind; return how many were looked at."""
-        left = await self._memo.records.left(for_at_least=self._patience, limit=BATCH)
+        left = await self._memo.records.older_than(age=self._patience, limit=BATCH)
         for each in left:
             # First, so that one that cannot be finished does not keep others waiting.
             await self._memo.records.look_again(each, after=self._look_again)
@@ -73,7 +73,7 @@ class Sweeper:
 
     async def recheck(self) -> int:
         """Look at orphaned runs that are due; return how many were looked at."""
-        due = await self._orphans.due(BATCH)
+        due = await self._orphans.list_due(BATCH)
         for record in due:
             company_key = record.request.company_key
             pause = next_look(self._clock() - record.started_at)

@@ -39,7 +39,7 @@ from orchestrator.purchasing.intents import BillingContext, PurchaseRequest, los
 from orchestrator.purchasing.outcome import EnrichmentStatus
 from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.steps import (
-    Answered,
+    AssembledAnswer,
     Progress,
     StepTaken,
     assembled,
@@ -294,7 +294,7 @@ class Research:
 class _State:
     """What is known of a company, and what comes next; `is_profile`: enough for any lookup."""
 
-    answer: Answered
+    answer: AssembledAnswer
     chosen: Offer | Stop
     is_profile: bool
 
@@ -434,11 +434,11 @@ async def ask_with_domain(
         second = await buy_apart(memo, purchaser, flight, request)
     except RequestRejected as refused:  # a seller that takes no such name: nothing was bought
         log.warning("second_question.rejected", company_key=company.key, reason=str(refused))
-        return _together(first, None, domain), None
-    return _together(first, second.entry, domain), second
+        return _combine(first, None, domain), None
+    return _combine(first, second.entry, domain), second
 
 
-def _together(first: Entry, second: Entry | None, domain: str | None) -> Loaded:
+def _combine(first: Entry, second: Entry | None, domain: str | None) -> Loaded:
     """Return what both answers say: the first stands, unless the second has found the company."""
     answers = [first] if second is None else [first, second]
     if second is not None and second.status == EnrichmentStatus.FOUND:

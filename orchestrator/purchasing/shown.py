@@ -36,7 +36,7 @@ from orchestrator.purchasing.outcome import JsonObject
 from orchestrator.purchasing.steps import Progress, StepTaken, answers_of, assembled, is_whole
 from orchestrator.surfsense import evidence_from
 
-Kept = Mapping[Step, Mapping[str, Any]]
+StepAnswers = Mapping[Step, Mapping[str, Any]]
 
 _FIELDS: Final = {name: field for field, name in FIELD_NAMES.items()}
 
@@ -167,7 +167,7 @@ def show_steps(
     company_key: str,
     subject: Subject,
     steps: Sequence[StepTaken],
-    kept: Kept,
+    kept: StepAnswers,
     rules: Rules,
     *,
     stopped: str | None = None,
@@ -199,7 +199,7 @@ def show_steps(
         company_key,
         is_current=is_current,
         has_steps=True,
-        steps=tuple(research.shown(in_order, kept)),
+        steps=tuple(research.show_each(in_order, kept)),
         stopped=stop,
         for_profile=for_profile,
         not_bought=reasons,
@@ -243,7 +243,7 @@ class _Research:
     def _offers(self) -> tuple[Offer, ...]:
         return offers_for(has_place=self.subject.has_place)
 
-    def shown(self, steps: Sequence[StepTaken], kept: Kept) -> Iterator[StepShown]:
+    def show_each(self, steps: Sequence[StepTaken], kept: StepAnswers) -> Iterator[StepShown]:
         """Yield each of *steps*, which are in order, with what was known after it."""
         known: dict[Step, Mapping[str, Any]] = {}
         dated: dict[Step, datetime] = {}
@@ -262,15 +262,15 @@ class _Research:
                 if taken.step in kept:
                     known[taken.step], dated[taken.step] = kept[taken.step], _instant(taken)
                     shown = replace(shown, items=_count(kept[taken.step]))
-                    shown = replace(shown, brought=self._brought(taken.step, known, dated))
+                    shown = replace(shown, brought=self._new_fields(taken.step, known, dated))
                 else:
                     is_complete = False
             if is_complete and self.rules.judge is not None and dated:
                 shown = self._judge(shown, self.rules.judge, known, dated, tried)
             yield shown
 
-    def _brought(
-        self, step: Step, known: Kept, dated: Mapping[Step, datetime]
+    def _new_fields(
+        self, step: Step, known: StepAnswers, dated: Mapping[Step, datetime]
     ) -> tuple[ClaimField, ...]:
         if is_whole([known[step]]):
             claims = evidence_from(self.subject.name, known[step], dated[step]).claims
@@ -291,7 +291,7 @@ class _Research:
         self,
         shown: StepShown,
         judge: Judge,
-        known: Kept,
+        known: StepAnswers,
         dated: Mapping[Step, datetime],
         tried: Sequence[Step],
     ) -> StepShown:
@@ -307,7 +307,7 @@ class _Research:
     def reasons(
         self,
         steps: Sequence[StepTaken],
-        kept: Kept,
+        kept: StepAnswers,
         answer: Mapping[str, Any],
         evidence: Evidence | None,
         stopped: str | None,

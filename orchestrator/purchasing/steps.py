@@ -108,7 +108,7 @@ def _pages(read: Mapping[Step, tuple[Any, ...]]) -> tuple[Page, ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AssembledAnswer:
     """What the steps that were bought say together.
 
     `payload` has the form of `POST /enrich`; `site` is what a crawl would read, None where no site
@@ -130,20 +130,20 @@ class Answered:
 
 def assembled(
     subject: Subject, kept: Mapping[Step, Mapping[str, Any]], bought_at: Mapping[Step, datetime]
-) -> Answered:
+) -> AssembledAnswer:
     """Return one answer from what is *kept* of each step; takes milliseconds of CPU.
 
     A search of the sandbox may have brought the whole company, which is the answer then.
     """
     whole = next(filter(_is_company, kept.values()), None)
     if whole is not None:
-        return Answered(dict(whole), is_whole=True)
+        return AssembledAnswer(dict(whole), is_whole=True)
     answers = answers_of(kept)
     found = assemble(subject, answers, _dates_of(bought_at))
     if any(each.get("simulado") for each in kept.values()):
         found.payload["simulado"] = True
     pages = pages_to_read(answers.crawl or (), found.payload) if found.website.url else ()
-    return Answered(found.payload, found.website.url, pages)
+    return AssembledAnswer(found.payload, found.website.url, pages)
 
 
 class Stored(Protocol):

@@ -175,9 +175,9 @@ class SurfSenseAccount:
         if workspace is not None and is_workspace_id(workspace):
             self._number = str(int(workspace))  # of 007 and 7 there is one
         self._clock = clock
-        self._chosen = _Shared(self._choose, keep=None)
+        self._chosen = _CachedRead(self._choose, keep=None)
         self._last_read: Capabilities | None = None
-        self._verbs = _Shared(self._read_capabilities, keep=KEEP)
+        self._verbs = _CachedRead(self._read_capabilities, keep=KEEP)
 
     async def workspaces(self, company: str = "") -> tuple[Workspace, ...]:
         """Return the workspaces that the token may use; none if API access is on in none."""
@@ -293,7 +293,7 @@ class SurfSenseAccount:
         return failure
 
 
-class _Shared(Generic[T]):
+class _CachedRead(Generic[T]):
     """A value that is read once for all that wait for it, and so is the failure to read it.
 
     It is read again when it is older than *keep*; one that cannot be read again is kept.

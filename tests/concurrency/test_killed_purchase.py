@@ -138,7 +138,7 @@ async def _until_noted(buyer: Buyer, key: str) -> None:
     """Wait until it is written down that SurfSense has accepted the run for *key*."""
 
     async def has_run() -> bool:
-        left = await buyer.memo.records.left(for_at_least=timedelta(seconds=-1), limit=100)
+        left = await buyer.memo.records.older_than(age=timedelta(seconds=-1), limit=100)
         return any(each.key.endswith(key) and each.record["run_id"] for each in left)
 
     await eventually(has_run, "the run is noted")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Records, store
 from orchestrator.memo.store import Keys
-from orchestrator.purchasing import Entered
+from orchestrator.purchasing import LedgerChange
 from orchestrator.purchasing.books import Books
 from orchestrator.purchasing.intents import FirstStep, PurchaseRecord, Stage, first_step
 from orchestrator.surfsense import SendGuard
@@ -254,7 +254,7 @@ async def _takes_the_record(records: Any, keys: Any, token: str, record: Any, **
 
 async def _resolves_nothing(self: Any, ledger_entry: Any, answer: Any = None) -> Any:
     if await self.has(ledger_entry.purchase_id):
-        return Entered(is_new=False)
+        return LedgerChange(is_new=False)
     return await _ENTER(self, ledger_entry, answer)
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from orchestrator.memo import LeaseLost, store
 from orchestrator.memo.store import Keys
-from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
+from orchestrator.purchasing import ArchivedAnswer, LedgerChange, LedgerEntry
 from orchestrator.purchasing.intents import PurchaseRecord
 from orchestrator.surfsense import Accepted, Found, NotSent, send_guard
 from tests.model.programs import Ask
@@ -78,7 +78,7 @@ class Budget:
 class Ledger:
     """Knows each purchase once, and each run."""
 
-    async def settle(self, ledger_entry: LedgerEntry, answer: Any = None) -> Entered:
+    async def settle(self, ledger_entry: LedgerEntry, answer: Any = None) -> LedgerChange:
         """Enter it, or resolve what is entered as uncertain."""
         run = "" if answer is None else answer["answer"]["run"]
         detail = (
@@ -87,7 +87,7 @@ class Ledger:
             ledger_entry.run_id or "",
             run,
         )
-        return Entered(*cast("tuple[bool, int | None]", await Ask("ledger", detail)))
+        return LedgerChange(*cast("tuple[bool, int | None]", await Ask("ledger", detail)))
 
     async def has(self, purchase_id: str) -> bool:
         """Say whether it was entered under its own id."""

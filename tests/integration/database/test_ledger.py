@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseForbids, schema, writing
 from orchestrator.purchasing import (
-    Entered,
     EvidenceArchive,
     Ledger,
+    LedgerChange,
     OpeningBalance,
     PurchaseOutcome,
 )
@@ -24,7 +24,7 @@ from tests.support.database import waiting_for_locks
 from tests.support.project import read
 
 #: What entering a purchase comes to.
-NEW, KNOWN = Entered(is_new=True), Entered(is_new=False)
+NEW, KNOWN = LedgerChange(is_new=True), LedgerChange(is_new=False)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ async def test_what_was_uncertain_is_resolved_once(ledger: Ledger, engine: Async
     answers = [await ledger.settle(late, {"by": 1}) for _ in range(2)]
     repeated = await ledger.settle(purchase(1, outcome=PurchaseOutcome.UNCERTAIN))
 
-    assert answers == [Entered(is_new=False, was_micros=46_500), KNOWN]
+    assert answers == [LedgerChange(is_new=False, was_micros=46_500), KNOWN]
     assert repeated == KNOWN
     (known,) = await ledger.purchases_of("acme")
     assert (known.outcome, known.cost_micros) == (PurchaseOutcome.FOUND, 30_000)

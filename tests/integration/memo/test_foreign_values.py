@@ -94,6 +94,6 @@ async def test_an_unreadable_record_keeps_no_other_from_the_sweeper(
     await memo_redis.zadd(RECORDED, members)
     await memo_redis.expire(RECORDED, 60)
 
-    found = [await memo.records.left(for_at_least=timedelta(0), limit=1) for _ in range(2)]
+    found = [await memo.records.older_than(age=timedelta(0), limit=1) for _ in range(2)]
 
     assert [[each.key for each in left] for left in found] == [[], [good.entry]]

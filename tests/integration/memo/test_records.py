@@ -25,7 +25,7 @@ async def test_a_record_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> N
     """Any process finds it, with its key, and knows that no process works on it."""
     await _fail(memo)
 
-    (left,) = await elsewhere.records.left(for_at_least=NOW, limit=10)
+    (left,) = await elsewhere.records.older_than(age=NOW, limit=10)
 
     assert (left.key, left.record["order"], left.leader) == (KEY, KEY, None)
 
@@ -36,19 +36,19 @@ async def test_a_record_in_use_says_so(memo: Memo) -> None:
     caller = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
 
-    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
+    (left,) = await memo.records.older_than(age=NOW, limit=10)
 
     assert left.leader is not None
     loader.gate.set()
     await caller
-    assert await memo.records.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.older_than(age=NOW, limit=10) == []
 
 
 async def test_young_records_are_not_looked_at(memo: Memo) -> None:
     """Their writer may come back."""
     await _fail(memo)
 
-    assert await memo.records.left(for_at_least=LATER, limit=10) == []
+    assert await memo.records.older_than(age=LATER, limit=10) == []
 
 
 async def test_the_oldest_come_first_and_not_all_at_once(memo: Memo) -> None:
@@ -56,7 +56,7 @@ async def test_the_oldest_come_first_and_not_all_at_once(memo: Memo) -> None:
     for number in range(3):
         await _fail(memo, f"surfsense:{number}")
 
-    left = await memo.records.left(for_at_least=NOW, limit=2)
+    left = await memo.records.older_than(age=NOW, limit=2)
 
     assert [record.key for record in left] == ["surfsense:0", "surfsense:1"]
 
@@ -65,10 +65,10 @@ async def test_a_look_can_be_put_off(memo: Memo) -> None:
     """What cannot be finished now is looked at later."""
     await _fail(memo)
 
-    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
+    (left,) = await memo.records.older_than(age=NOW, limit=10)
     await memo.records.look_again(left, after=LATER)
 
-    assert await memo.records.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.older_than(age=NOW, limit=10) == []
 
 
 async def test_a_record_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis: Redis) -> None:
@@ -76,7 +76,7 @@ async def test_a_record_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis:
     await _fail(memo)
     await memo_redis.delete(f"memo1:note:{KEY}")
 
-    assert await memo.records.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.older_than(age=NOW, limit=10) == []
 
     assert not await memo_redis.exists("memo1:noted")
 
@@ -84,14 +84,14 @@ async def test_a_record_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis:
 async def test_discarding_spares_a_record_written_since(memo: Memo, memo_redis: Redis) -> None:
     """A process that has read an old record does not remove a new one."""
     await _fail(memo)
-    (old,) = await memo.records.left(for_at_least=NOW, limit=10)
+    (old,) = await memo.records.older_than(age=NOW, limit=10)
     await memo.invalidate(KEY)
     await _fail(memo)
 
     await memo.records.discard(old)
     assert await memo_redis.exists(f"memo1:note:{KEY}")
 
-    (new,) = await memo.records.left(for_at_least=NOW, limit=10)
+    (new,) = await memo.records.older_than(age=NOW, limit=10)
     await memo.records.discard(new)
     assert not await memo_redis.exists(f"memo1:note:{KEY}", "memo1:noted")
 
@@ -116,7 +116,7 @@ async def test_a_record_that_fell_back_to_an_earlier_stage_is_kept(
     await memo.get(KEY, load)
     assert await memo_redis.get(record) == intent
 
-    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
+    (left,) = await memo.records.older_than(age=NOW, limit=10)
     later = replace(left, body=left.body.replace(b"intent", b"bought"))
     await memo.records.discard(later)
     assert await memo_redis.get(record) == intent
@@ -158,7 +158,7 @@ async def test_the_last_record_stays_until_what_it_says_is_settled(
     with capture_logs() as logs:
         outcome = await memo.get(KEY, load)
 
-    left = await memo.records.left(for_at_least=NOW, limit=10)
+    left = await memo.records.older_than(age=NOW, limit=10)
     assert outcome.source is Source.BOUGHT
     assert [record.record["order"] for record in left] == (["bought"] if fault else [])
     traced = isinstance(fault, TypeError)

@@ -233,6 +233,6 @@ async def test_unreadable_strays_do_not_keep_others_waiting(world: World) -> Non
     due = {f"run-{n} broken": n for n in range(100)} | {"run-7 acme": 1000}
     await world.memo_redis.zadd("strays1:due", due)
 
-    rounds = [await world.orphans.due(100) for _ in range(2)]
+    rounds = [await world.orphans.list_due(100) for _ in range(2)]
 
     assert [[record.run_id for record in found] for found in rounds] == [[], ["run-7"]]

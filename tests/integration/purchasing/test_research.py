@@ -260,7 +260,9 @@ async def test_what_was_bought_for_one_town_is_not_served_for_another(
     assert again.answer["emails"] == first.answer["emails"]
     assert by_name.answer == again.answer
     assert len(shop.sold) > bought  # the other lead's own questions
-    assert [each and each.status for each in await world.enricher.known([bilbao, sevilla])] == [
+    assert [
+        each and each.status for each in await world.enricher.find_known([bilbao, sevilla])
+    ] == [
         EnrichmentStatus.FOUND,
         None,
     ]

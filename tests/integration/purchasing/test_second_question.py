@@ -94,7 +94,7 @@ async def test_the_next_lookup_buys_nothing(
     first = await _enrich(world)
 
     second = await _enrich(elsewhere, mention)
-    (known,) = await elsewhere.enricher.known([await elsewhere.enricher.identify(mention)])
+    (known,) = await elsewhere.enricher.find_known([await elsewhere.enricher.identify(mention)])
 
     assert (second.status, second.source) == (EnrichmentStatus.FOUND, Source.HIT)
     assert (second.cost_micros, second.saved_micros) == (0, 2 * PRICE)

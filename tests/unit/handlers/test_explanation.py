@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.handlers.explanation import NAMED, explain, explain_ambiguity
+from orchestrator.handlers.explanation import MOST_NAMED, explain, explain_ambiguity
 from orchestrator.handlers.result import ItemStatus
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import LoadFailed, Source, StillLoading
@@ -137,14 +137,14 @@ def _ambiguous(*candidates: str, source: Source | None = Source.BOUGHT) -> Enric
 
 def test_candidates_are_named_up_to_a_handful() -> None:
     """The sentence stays a sentence."""
-    names = [f"Acme {number}" for number in range(NAMED + 1)]
+    names = [f"Acme {number}" for number in range(MOST_NAMED + 1)]
 
     explanation = explain_ambiguity(_ambiguous(*names), Mention("Acme"))
 
     assert explanation.status is ItemStatus.AMBIGUOUS
     for sentence in (explanation.reason.en, explanation.reason.es):
-        assert all(name in sentence for name in names[:NAMED])
-        assert names[NAMED] not in sentence
+        assert all(name in sentence for name in names[:MOST_NAMED])
+        assert names[MOST_NAMED] not in sentence
 
 
 def test_a_bare_legal_form_was_not_looked_up() -> None:
