@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from secrets import randbits
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -305,8 +305,7 @@ async def _show(runtime: Runtime, company: Resolved, mention: Mention) -> Eviden
     if entry is None:
         return await _shown_from_archive(runtime, company, mention)
     if "steps" not in entry.payload:
-        as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
-        return show_answer(company.key, company.query_name, entry.payload, as_of)
+        return show_answer(company.key, company.query_name, entry.payload, entry.stored_at)
     steps = steps_in(entry.payload)
     payloads = await _payloads_of(runtime, company, steps)
     stored = next((each["subject"] for each in payloads.values() if each.get("subject")), None)
@@ -400,7 +399,7 @@ def entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
     now_ms = int(now.timestamp() * 1000)
     return {
         "status": entry.status,
-        "stored_at": datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC).isoformat(),
+        "stored_at": entry.stored_at.isoformat(),
         "age_s": entry.age_ms(now_ms) // 1000,
         "fresh_for_s": max(0, entry.expires_at_ms - now_ms) // 1000,
     }

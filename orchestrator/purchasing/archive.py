@@ -23,7 +23,6 @@ from orchestrator.purchasing.ledger import unpack
 from orchestrator.purchasing.outcome import (
     Enrichment,
     EnrichmentStatus,
-    as_of,
     enrichment_of,
     purchases_in,
 )
@@ -169,7 +168,9 @@ class EvidenceReader:
         entries = await self._memo.peek_many([entry_key(each.company_key) for each in references])
         found = [
             enrichment_of(each.company_key, None, entry).evidence_about(only)
-            if entry is not None and as_of(entry) == each.as_of and _may_serve(entry, each.subject)
+            if entry is not None
+            and entry.stored_at == each.as_of
+            and _may_serve(entry, each.subject)
             else None
             for each, entry in zip(references, entries, strict=True)
         ]

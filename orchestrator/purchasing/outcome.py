@@ -10,7 +10,7 @@ asked has `asked`, the domain, and each of both purchases in `purchases`, its ow
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
@@ -226,7 +226,7 @@ def enrichment_of(
         status=status,
         source=source,
         candidates=tuple(payload.get("candidates", ())),
-        as_of=as_of(entry),
+        as_of=entry.stored_at,
         purchase_id=payload.get("purchase_id"),
         cost_micros=paid_micros,
         saved_micros=0 if source is None else price - paid_micros,
@@ -235,11 +235,6 @@ def enrichment_of(
         answer=answer,
         unpaid=unpaid if source is not None else (),
     )
-
-
-def as_of(entry: Entry) -> datetime:
-    """Return the instant that dates *entry*."""
-    return datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
 
 
 #: The entry's status for an answer.

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -156,8 +156,7 @@ class Research:
         if wants is wants_profile and "is_profile" in payload:
             return bool(payload["is_profile"])  # a file of known companies asks this of each
         subject = subject_of(company)
-        as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
-        evidence = evidence_from(company.query_name, payload["answer"], as_of)
+        evidence = evidence_from(company.query_name, payload["answer"], entry.stored_at)
         progress = Progress(
             offers_for(has_place=subject.has_place),
             steps_in(payload),
@@ -224,7 +223,7 @@ class Research:
     ) -> "_State":
         """Return what is known, and what to buy next. Pure, but too slow for an event loop."""
         brought = {step: each for step, each in taken.items() if each.failure is None}
-        instants = {step: _instant(each.stored_at_ms) for step, each in brought.items()}
+        instants = {step: each.stored_at for step, each in brought.items()}
         answer = assembled(subject, {step: each.answer for step, each in brought.items()}, instants)
         if answer.is_whole:
             return _State(answer, Stop.DECIDED, is_profile=True)
@@ -388,10 +387,6 @@ def _whole_answer(
     }
     ttl = timedelta(milliseconds=max(min(ends_ms) - oldest_ms, 1))
     return Loaded(state.answer.status, payload, ttl, oldest_ms)
-
-
-def _instant(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 async def ask_with_domain(

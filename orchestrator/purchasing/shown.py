@@ -7,7 +7,7 @@ what is shown here; nothing is bought for it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -188,7 +188,7 @@ def show_steps(
     """
     in_order = sorted(steps, key=lambda each: (each.failure is not None, each.stored_at_ms))
     brought = [each for each in in_order if each.failure is None and each.step in kept]
-    dated = {each.step: _instant(each) for each in brought}
+    dated = {each.step: each.stored_at for each in brought}
     if answer is None:
         answer = assembled(subject, {step: kept[step] for step in dated}, dated).payload
     oldest = min(dated.values(), default=None)
@@ -258,9 +258,9 @@ class _Research:
                 failure=taken.failure,
             )
             if taken.failure is None:
-                shown = replace(shown, bought_at=_instant(taken))
+                shown = replace(shown, bought_at=taken.stored_at)
                 if taken.step in kept:
-                    known[taken.step], dated[taken.step] = kept[taken.step], _instant(taken)
+                    known[taken.step], dated[taken.step] = kept[taken.step], taken.stored_at
                     shown = replace(shown, items=_count(kept[taken.step]))
                     shown = replace(shown, brought=self._new_fields(taken.step, known, dated))
                 else:
@@ -342,13 +342,9 @@ class _Research:
         yield partial(wants_profile, evidence), True
         dated = [each for each in steps if each.failure is None]
         if self.rules.judge is not None and dated:
-            case = Case(lead=self.rules.lead, now=max(map(_instant, dated)))
+            case = Case(lead=self.rules.lead, now=max(each.stored_at for each in dated))
             known = case if evidence is None else case.with_evidence(evidence)
             yield partial(self.rules.judge.wants, known), False
-
-
-def _instant(taken: StepTaken) -> datetime:
-    return datetime.fromtimestamp(taken.stored_at_ms / 1000, UTC)
 
 
 def _count(answer: Mapping[str, Any]) -> int | None:
