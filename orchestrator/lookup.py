@@ -28,6 +28,7 @@ from orchestrator.identity.resolution import (
     in_force,
     undone_by,
 )
+from orchestrator.infra.clock import instant
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, NotNow, Report, Tries
 from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
@@ -305,7 +306,9 @@ async def _show(runtime: Runtime, company: Resolved, mention: Mention) -> Eviden
     if entry is None:
         return await _shown_from_archive(runtime, company, mention)
     if "steps" not in entry.payload:
-        return show_answer(company.key, company.query_name, entry.payload, entry.stored_at)
+        return show_answer(
+            company.key, company.query_name, entry.payload, instant(entry.stored_at_ms)
+        )
     steps = steps_in(entry.payload)
     payloads = await _payloads_of(runtime, company, steps)
     stored = next((each["subject"] for each in payloads.values() if each.get("subject")), None)
@@ -399,7 +402,7 @@ def entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
     now_ms = int(now.timestamp() * 1000)
     return {
         "status": entry.status,
-        "stored_at": entry.stored_at.isoformat(),
+        "stored_at": instant(entry.stored_at_ms).isoformat(),
         "age_s": entry.age_ms(now_ms) // 1000,
         "fresh_for_s": max(0, entry.expires_at_ms - now_ms) // 1000,
     }

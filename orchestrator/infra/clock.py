@@ -15,6 +15,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def instant(at_ms: int) -> datetime:
+    """Return the aware UTC instant so many milliseconds after the epoch."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
 class ServerClock:
     """The time of a server, so that all processes decide by the same clock.
 

@@ -14,7 +14,7 @@ Every class takes its values by position, so that it survives JSON and pickle.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -93,11 +93,6 @@ class Entry:
     payload: Mapping[str, Any]
     stored_at_ms: int
     expires_at_ms: int
-
-    @property
-    def stored_at(self) -> datetime:
-        """The instant that dates it, aware UTC."""
-        return datetime.fromtimestamp(self.stored_at_ms / 1000, UTC)
 
     def age_ms(self, now_ms: int) -> int:
         """Return the age at *now_ms*; a clock that stepped back counts as age zero."""

@@ -18,6 +18,7 @@ from orchestrator.database.schema import evidence, settled
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
+from orchestrator.infra.clock import instant
 from orchestrator.memo import Entry, Memo
 from orchestrator.purchasing.ledger import unpack
 from orchestrator.purchasing.outcome import (
@@ -169,7 +170,7 @@ class EvidenceReader:
         found = [
             enrichment_of(each.company_key, None, entry).evidence_about(only)
             if entry is not None
-            and entry.stored_at == each.as_of
+            and instant(entry.stored_at_ms) == each.as_of
             and _may_serve(entry, each.subject)
             else None
             for each, entry in zip(references, entries, strict=True)

@@ -23,13 +23,14 @@ whatever has become of its lease. After that the next leader, or the sweeper, re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
 from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.evidence.model import Step
 from orchestrator.identity import domain_key, entry_key, step_key
+from orchestrator.infra.clock import instant
 from orchestrator.infra.slots import Lane
 from orchestrator.purchasing.budget import accounts_of
 from orchestrator.purchasing.ledger import LedgerEntry
@@ -277,7 +278,7 @@ class PurchaseRecord:
     @property
     def started_at(self) -> datetime:
         """When the attempt was begun."""
-        return datetime.fromtimestamp(self.started_at_ms / 1000, UTC)
+        return instant(self.started_at_ms)
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from agents.case import ClaimField, Evidence
 from orchestrator.identity.resolution import MatchReason, Resolved
+from orchestrator.infra.clock import instant
 from orchestrator.memo import Entry, Failure, Source
 from orchestrator.surfsense import (
     AccessDenied,
@@ -226,7 +227,7 @@ def enrichment_of(
         status=status,
         source=source,
         candidates=tuple(payload.get("candidates", ())),
-        as_of=entry.stored_at,
+        as_of=instant(entry.stored_at_ms),
         purchase_id=payload.get("purchase_id"),
         cost_micros=paid_micros,
         saved_micros=0 if source is None else price - paid_micros,

@@ -31,7 +31,7 @@ from orchestrator.evidence.waterfall import (
 )
 from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
-from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.infra.clock import Clock, instant, utc_now
 from orchestrator.infra.redis_client import store_errors
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Outcome, Source
 from orchestrator.purchasing.costs import Costs
@@ -156,7 +156,7 @@ class Research:
         if wants is wants_profile and "is_profile" in payload:
             return bool(payload["is_profile"])  # a file of known companies asks this of each
         subject = subject_of(company)
-        evidence = evidence_from(company.query_name, payload["answer"], entry.stored_at)
+        evidence = evidence_from(company.query_name, payload["answer"], instant(entry.stored_at_ms))
         progress = Progress(
             offers_for(has_place=subject.has_place),
             steps_in(payload),
@@ -223,7 +223,7 @@ class Research:
     ) -> "_State":
         """Return what is known, and what to buy next. Pure, but too slow for an event loop."""
         brought = {step: each for step, each in taken.items() if each.failure is None}
-        instants = {step: each.stored_at for step, each in brought.items()}
+        instants = {step: instant(each.stored_at_ms) for step, each in brought.items()}
         answer = assembled(subject, {step: each.answer for step, each in brought.items()}, instants)
         if answer.is_whole:
             return _State(answer, Stop.DECIDED, is_profile=True)

@@ -32,6 +32,7 @@ from orchestrator.evidence.waterfall import (
     wants_profile,
 )
 from orchestrator.evidence.website import WebsiteChoice, pages_to_read
+from orchestrator.infra.clock import instant
 from orchestrator.purchasing.outcome import JsonObject
 from orchestrator.purchasing.steps import Progress, StepTaken, answers_of, assembled, is_whole
 from orchestrator.surfsense import evidence_from
@@ -188,7 +189,7 @@ def show_steps(
     """
     in_order = sorted(steps, key=lambda each: (each.failure is not None, each.stored_at_ms))
     brought = [each for each in in_order if each.failure is None and each.step in kept]
-    dated = {each.step: each.stored_at for each in brought}
+    dated = {each.step: instant(each.stored_at_ms) for each in brought}
     if answer is None:
         answer = assembled(subject, {step: kept[step] for step in dated}, dated).payload
     oldest = min(dated.values(), default=None)
@@ -258,9 +259,12 @@ class _Research:
                 failure=taken.failure,
             )
             if taken.failure is None:
-                shown = replace(shown, bought_at=taken.stored_at)
+                shown = replace(shown, bought_at=instant(taken.stored_at_ms))
                 if taken.step in kept:
-                    known[taken.step], dated[taken.step] = kept[taken.step], taken.stored_at
+                    known[taken.step], dated[taken.step] = (
+                        kept[taken.step],
+                        instant(taken.stored_at_ms),
+                    )
                     shown = replace(shown, items=_count(kept[taken.step]))
                     shown = replace(shown, brought=self._new_fields(taken.step, known, dated))
                 else:
@@ -342,7 +346,7 @@ class _Research:
         yield partial(wants_profile, evidence), True
         dated = [each for each in steps if each.failure is None]
         if self.rules.judge is not None and dated:
-            case = Case(lead=self.rules.lead, now=max(each.stored_at for each in dated))
+            case = Case(lead=self.rules.lead, now=max(instant(each.stored_at_ms) for each in dated))
             known = case if evidence is None else case.with_evidence(evidence)
             yield partial(self.rules.judge.wants, known), False
 

@@ -58,11 +58,6 @@ class StepTaken:
             source=source,
         )
 
-    @property
-    def stored_at(self) -> datetime:
-        """The instant that dates its answer, aware UTC."""
-        return datetime.fromtimestamp(self.stored_at_ms / 1000, UTC)
-
     def to_json(self) -> JsonObject:
         """Return what the assembled entry keeps of it."""
         return {
