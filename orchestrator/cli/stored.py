@@ -112,7 +112,7 @@ class Selection:
         if self.lead_file is not None:
             return await _stored_in(runtime, self.lead_file)
         if self.job_id is None:
-            found = await runtime.leads.store.chosen(
+            found = await runtime.leads.store.select_ids(
                 self.conditions, runtime.leads.pipeline.versions
             )
             return tuple(map(str, found))

@@ -185,7 +185,9 @@ async def _items(
         found = await read_companies(wanted.companies)
         return tuple(found.mentions), found.warnings
     if wanted.filter is not None:
-        chosen = await runtime.leads.store.chosen(wanted.filter, runtime.leads.pipeline.versions)
+        chosen = await runtime.leads.store.select_ids(
+            wanted.filter, runtime.leads.pipeline.versions
+        )
         return await _texts(chosen), []
     if wanted.leads is None:
         return tuple(wanted.lead_ids or ()), []

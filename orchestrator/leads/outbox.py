@@ -293,21 +293,21 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class DeliveryRefused:
     """The receiver will never take it."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class DeliveryPostponed:
     """It may have arrived or not: retry, not before `wait` if the receiver names one."""
 
     reason: str
     wait: timedelta | None = None
 
 
-Verdict = Delivered | Refused | Later
+Verdict = Delivered | DeliveryRefused | DeliveryPostponed
 
 
 def verdict_on(status: int, retry_after: str | None, now: datetime) -> Verdict:
@@ -315,9 +315,9 @@ def verdict_on(status: int, retry_after: str | None, now: datetime) -> Verdict:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Delivered()
     if status in _REFUSALS:
-        return Refused(f"answered {status}")
+        return DeliveryRefused(f"answered {status}")
     wait = None if retry_after is None else timedelta(seconds=retry_after_s(retry_after, now))
-    return Later(f"answered {status}", wait)
+    return DeliveryPostponed(f"answered {status}", wait)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -372,9 +372,9 @@ class Webhook:
                     answer.status_code, answer.headers.get("retry-after"), self._clock()
                 )
         except TimeoutError:
-            return Later("no answer in time")
+            return DeliveryPostponed("no answer in time")
         except httpx.HTTPError as error:
-            return Later(f"no answer ({type(error).__name__})")
+            return DeliveryPostponed(f"no answer ({type(error).__name__})")
 
 
 @asynccontextmanager
@@ -429,10 +429,10 @@ class OutboxRelay:
             case Delivered():
                 await self._outbox.delivered(claimed.event_id)
                 log.info("handover.delivered", event_id=event_id)
-            case Refused(reason):
+            case DeliveryRefused(reason):
                 await self._outbox.bury(claimed, reason)
                 log.error("handover.refused", event_id=event_id, reason=reason)
-            case Later(reason, wait):
+            case DeliveryPostponed(reason, wait):
                 pause = max(self._pause(claimed.attempts), wait or timedelta(0))
                 await self._outbox.postpone(claimed, reason, pause)
                 log.warning("handover.failed", event_id=event_id, reason=reason)

@@ -106,7 +106,7 @@ def match_all(leads: Sequence[Marks], stored: Iterable[Lead]) -> list[Match]:
         leads: Of one import, with different ids.
         stored: All that have id, address or name in common with them, the oldest first.
     """
-    known = _KnownLead(stored)
+    known = _LeadIndex(stored)
     # Of namesakes in one import, each is a person of its own.
     counts = Counter(name for lead in leads for name in lead.names)
     shared = {name for name, count in counts.items() if count > 1}
@@ -134,7 +134,7 @@ def is_newer_address(stored: Lead, later: Lead) -> bool:
     return old.own is None if new.own is None else old.own != new.own
 
 
-class _KnownLead:
+class _LeadIndex:
     """Stored leads by what they have in common with others."""
 
     def __init__(self, stored: Iterable[Lead]) -> None:

@@ -300,13 +300,13 @@ class LeadStore:
         rows = await self._rows("read leads", *_among(leads.c.id, ids))
         return {row["id"]: _to_lead(row) for row in rows}
 
-    async def chosen(self, wanted: LeadFilter | None, policy: Mapping[str, str]) -> list[UUID]:
+    async def select_ids(self, wanted: LeadFilter | None, policy: Mapping[str, str]) -> list[UUID]:
         """Return the ids of the leads of *wanted*, of all leads for None, the oldest first.
 
         *policy* is the version of each agent, by its name, that `other_policy` is compared with.
         """
         async with reading(self._engine, "choose leads") as connection:
-            return list(await connection.scalars(_chosen(wanted, policy)))
+            return list(await connection.scalars(_selection(wanted, policy)))
 
     async def record(
         self,
@@ -460,7 +460,7 @@ def _among(column: Column[UUID], ids: Collection[UUID]) -> Iterator[Select[Any]]
     return (select(column.table).where(column.in_(chunk)) for chunk in in_chunks(list(ids), CHUNK))
 
 
-def _chosen(wanted: LeadFilter | None, policy: Mapping[str, str]) -> Select[Any]:
+def _selection(wanted: LeadFilter | None, policy: Mapping[str, str]) -> Select[Any]:
     statement = select(leads.c.id).order_by(leads.c.imported_at, leads.c.id)
     if wanted is None:
         return statement

@@ -28,7 +28,7 @@ def store(engine: AsyncEngine) -> LeadStore:
 
 
 async def _stored(store: LeadStore) -> list[Lead]:
-    return list((await store.leads(await store.chosen(None, {}))).values())
+    return list((await store.leads(await store.select_ids(None, {}))).values())
 
 
 async def test_an_address_that_comes_later_fills_in_the_lead(store: LeadStore) -> None:

@@ -54,7 +54,7 @@ async def test_the_same_file_twice_makes_no_second_lead(store: LeadStore) -> Non
 
     assert first.report == ImportReport(new=5)
     assert second.report == ImportReport(new=1, unchanged=5)
-    assert len(await store.chosen(None, {})) == 6
+    assert len(await store.select_ids(None, {})) == 6
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ async def test_opposite_orders_do_not_deadlock(url: str) -> None:
             *(backward.record(each, [advance()], "acme", basis=basis) for each in leads[::-1]),
         )
 
-    assert len(await forward.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 400
+    assert len(await forward.select_ids(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 400
     assert len(await forward.decisions_for_company("acme")) == 1_200
     for engine in engines:
         await engine.dispose()

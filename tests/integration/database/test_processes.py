@@ -48,7 +48,7 @@ async def test_four_processes_record_the_same_leads(
     created = await write_together(children, 4, "record", url, 200)
 
     assert created == list(range(200))
-    assert len(await store.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 200
+    assert len(await store.select_ids(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 200
     assert len(await store.decisions_for_company("acme")) == 200
 
 

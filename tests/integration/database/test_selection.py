@@ -56,7 +56,7 @@ async def test_a_filter_chooses_what_meets_all_of_it(
     store: LeadStore, conditions: dict[str, Any], numbers: set[int]
 ) -> None:
     """Each lead once, by its latest decision."""
-    chosen = await store.chosen(LeadFilter.model_validate(conditions), {"cdao": TODAY})
+    chosen = await store.select_ids(LeadFilter.model_validate(conditions), {"cdao": TODAY})
 
     assert len(chosen) == len(numbers)
     assert set(chosen) == {lead(number).id for number in numbers}
@@ -64,11 +64,11 @@ async def test_a_filter_chooses_what_meets_all_of_it(
 
 async def test_without_a_filter_all_leads_are_chosen_the_oldest_first(store: LeadStore) -> None:
     """The order is the same every time."""
-    chosen = await store.chosen(None, {"cdao": TODAY})
+    chosen = await store.select_ids(None, {"cdao": TODAY})
 
     assert set(chosen[:2]) == {lead(1).id, lead(2).id}
     assert len(chosen) == 5
-    assert await store.chosen(None, {"cdao": TODAY}) == chosen
+    assert await store.select_ids(None, {"cdao": TODAY}) == chosen
 
 
 @pytest.mark.parametrize(

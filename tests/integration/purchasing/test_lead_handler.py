@@ -90,7 +90,7 @@ async def test_a_lead_worked_on_again_has_one_opportunity(store: LeadStore, worl
 
     assert len({result.opportunity_id for result in results}) == 1
     assert len(await store.decisions_of(LEAD.id)) == 1
-    assert await store.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {}) == [LEAD.id]
+    assert await store.select_ids(LeadFilter(status=LeadStatus.OPPORTUNITY), {}) == [LEAD.id]
     assert len(world.seller.asked) == 1
 
 

@@ -105,7 +105,7 @@ async def test_the_second_agent_may_discard_what_the_first_advanced(
     result = await _judge(store, world, _pipeline(least=10**9))
 
     assert (result.status, result.code) == (ItemStatus.DISCARDED, "too_little")
-    assert await store.chosen(LeadFilter(status=LeadStatus.DISCARDED), {}) == [LEAD.id]
+    assert await store.select_ids(LeadFilter(status=LeadStatus.DISCARDED), {}) == [LEAD.id]
     assert await store.opportunity_of(LEAD.id) is None
 
 
@@ -115,9 +115,9 @@ async def test_an_added_agent_makes_another_policy(store: LeadStore, world: Worl
     alone = Pipeline(both.agents[:1])
 
     await _judge(store, world, alone)
-    before = [await store.chosen(OTHER_POLICY, p.versions) for p in (alone, both)]
+    before = [await store.select_ids(OTHER_POLICY, p.versions) for p in (alone, both)]
     await _judge(store, world, both)
-    after = [await store.chosen(OTHER_POLICY, p.versions) for p in (alone, both)]
+    after = [await store.select_ids(OTHER_POLICY, p.versions) for p in (alone, both)]
 
     assert before == [[], [LEAD.id]]
     assert after == [[LEAD.id], []]

@@ -145,7 +145,7 @@ async def test_every_fault_is_listed_with_the_number_of_its_item(api: Api) -> No
     error = error_of(answer)
     assert error["message"] == "The request has 2 faults, which are listed; correct them all."
     assert [fault["item"] for fault in error["fields"]] == [1, 3]
-    assert await api.runtime.leads.store.chosen(None, {}) == []
+    assert await api.runtime.leads.store.select_ids(None, {}) == []
 
 
 async def test_the_list_of_faults_is_bounded(api: Api) -> None:

@@ -113,7 +113,7 @@ async def test_a_bad_lead_is_refused_with_its_fault(
 
     assert answer.status_code == 422
     assert answer.json()["error"]["message"].startswith(message)
-    assert await api.runtime.leads.store.chosen(None, {}) == []
+    assert await api.runtime.leads.store.select_ids(None, {}) == []
 
 
 async def _judge(api: Api, job_id: str) -> None:

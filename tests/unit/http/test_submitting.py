@@ -100,7 +100,7 @@ async def test_whole_leads_are_stored_once_and_run(api: Api) -> None:
 
     body = (await api.client.post("/api/v1/jobs", json=wanted)).json()
 
-    stored = await api.runtime.leads.store.chosen(None, {})
+    stored = await api.runtime.leads.store.select_ids(None, {})
     items = await open_items(api.runtime.jobs.records, body["job_id"], 0)
     assert body["total"] == 2
     assert len(stored) == 1
