@@ -31,6 +31,8 @@ from orchestrator.leadfile import (
     LeadFileError,
     LeadRow,
     Level,
+    Limits,
+    LongFileError,
     RowProblem,
     Spool,
     lead_from,
@@ -259,8 +261,8 @@ _NAME: Final = Path("The file")
 _PART: Final = 500
 #: Bytes that are written to disk together.
 _BLOCK_BYTES: Final = 1 << 20
-#: Characters of a line: other requests wait while one is taken apart.
-_MAX_LINE: Final = 1_000_000
+#: Other requests wait while a line is taken apart. Rows of notes have several lines.
+LIMITS: Final = Limits(line=1_000_000, lines=3 * MAX_ROWS, rows=MAX_ROWS)
 _Names = Annotated[list[FilledText], Field(max_length=20)]
 
 
@@ -356,7 +358,7 @@ async def opened(
         Refused: It cannot be used at all.
     """
     try:
-        file = await asyncio.to_thread(
+        return await asyncio.to_thread(
             read_lead_file,
             _NAME,
             needs=needs,
@@ -364,15 +366,14 @@ async def opened(
             encoding=wanted.encoding,
             spool=spool,
             is_json=is_json,
-            max_line=_MAX_LINE,
+            limits=LIMITS,
         )
+    except LongFileError as error:
+        raise Refused(Refusal("too_large", f"{error}.")) from error
     except LeadFileError as error:
         if getattr(error.__cause__, "errno", None) is not None:
             raise Refused(_NO_ROOM) from error
         raise Refused(Refusal("unreadable_file", _reword(f"{error}."))) from error
-    if file.length > MAX_ROWS:
-        raise Refused(_TOO_LONG)
-    return file
 
 
 async def parts_of(file: LeadFile) -> AsyncIterator[list[LeadRow]]:
@@ -410,8 +411,4 @@ _BUSY: Final = Refusal(
     "busy",
     "Another file is being read; nothing was stored, send this one again in a minute.",
     retry_s=FULL_RETRY_S,
-)
-_TOO_LONG: Final = Refusal(
-    "too_large",
-    f"A file has at most {MAX_ROWS:,} rows; split it into several.",
 )

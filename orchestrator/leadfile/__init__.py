@@ -6,7 +6,7 @@ A file of any length is read row by row, and its results are written row by row.
 from .cleaning import is_role_address
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
-from .files import LeadFileError, Spool
+from .files import LeadFileError, Limits, LongFileError, Spool
 from .flaws import Level, Problems, RowProblem
 from .folding import fold
 from .mentions import checked_mention
@@ -35,6 +35,8 @@ __all__ = [
     "LeadFileError",
     "LeadRow",
     "Level",
+    "Limits",
+    "LongFileError",
     "Problems",
     "ResultCells",
     "RowProblem",

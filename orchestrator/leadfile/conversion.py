@@ -6,6 +6,7 @@ The result is a private copy in UTF-8, with the mark by which spreadsheet progra
 import codecs
 import gzip
 import io
+import json
 import re
 import subprocess
 import sys
@@ -27,19 +28,24 @@ from . import file_flaws, sheet_process
 from .cells import shown
 from .columns import LeadField, find_columns
 from .csv_format import MAX_RECORD
-from .files import LeadFileError, Spool
-from .flaws import Kind, filled
+from .files import NO_LIMITS, LeadFileError, Limits, LongFileError, Spool
+from .flaws import filled
 from .sheet_process import UNREADABLE
 
 #: Bytes that a compressed file may become: a few kilobytes can be made to fill any disk.
 _MOST_UNPACKED: Final = 2 << 30
 #: Names of fields of JSON objects; a spreadsheet has room for few more.
 _MOST_NAMES: Final = 1_000
-#: Bytes of JSON that is one array and has to be in memory.
-_MOST_JSON: Final = 100 << 20
+#: Cells of all objects together, most of which may be blank.
+_MOST_CELLS: Final = 100_000_000
+#: Characters of a JSON document that has to be in memory, in which it may take fifty times as much.
+_MOST_DOCUMENT: Final = 5 << 20
 #: Objects in objects whose fields are columns of their own.
 _DEEPEST: Final = 4
 _PIECE: Final = 1 << 16
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+#: The library that is used for its values does not say where one ends.
+_find_end: Final = json.JSONDecoder(parse_int=str).raw_decode
 #: What a damaged archive raises while it is unpacked.
 _UNSOUND: Final = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 #: The program that reads workbooks.
@@ -62,11 +68,14 @@ class Converted:
     is_workbook: bool = False
 
 
-def converted(path: Path, spool: Spool, *, is_json: bool = False) -> Converted:
+def converted(
+    path: Path, spool: Spool, *, is_json: bool = False, limits: Limits = NO_LIMITS
+) -> Converted:
     """Return the text of *spool*, the copy of *path*; of text, the same.
 
     Raises:
         LeadFileError: It cannot be unpacked, or has no table.
+        LongFileError: It has more objects than *limits* allow.
     """
     for _ in range(2):  # a workbook may be compressed once more
         beginning = next(spool.chunks(), b"")
@@ -85,7 +94,7 @@ def converted(path: Path, spool: Spool, *, is_json: bool = False) -> Converted:
     start = beginning[:200].decode("utf-8-sig", "ignore").lstrip()
     looks_json = start.startswith("{") or re.match(r"\[\s*\{", start) is not None
     if looks_json or (is_json and start):
-        return Converted(_json(path, spool, is_array=start.startswith("[")))
+        return Converted(_json(path, spool, limits, is_array=start.startswith("[")))
     return Converted(spool)
 
 
@@ -234,16 +243,17 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _json(path: Path, spool: Spool, *, is_array: bool) -> Spool:
+def _json(path: Path, spool: Spool, limits: Limits, *, is_array: bool) -> Spool:
     names: dict[str, None] = {}
-    for each in _objects(path, spool, is_array=is_array):
+    for number, each in enumerate(_objects(path, spool, limits, is_array=is_array), start=1):
         names |= dict.fromkeys(each)
-        if len(names) > _MOST_NAMES:  # each of them is a column of each row
-            raise LeadFileError.of(path, file_flaws.MANY_NAMES, most=_MOST_NAMES)
+        most = min(_MOST_NAMES, _MOST_CELLS // number)  # each of them is a column of each row
+        if len(names) > most:
+            raise LeadFileError.of(path, file_flaws.MANY_NAMES, most=most)
 
     def rows() -> Iterator[Sequence[str]]:
         yield tuple(names)
-        for row in _objects(path, spool, is_array=is_array):
+        for row in _objects(path, spool, limits, is_array=is_array):
             yield tuple(_json_text(row.get(name)) for name in names)
 
     return _as_csv(path, rows())
@@ -255,13 +265,17 @@ def _json_text(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, Any]]:
+def _objects(
+    path: Path, spool: Spool, limits: Limits, *, is_array: bool
+) -> Iterator[dict[str, Any]]:
     """Yield the objects; a mere text is one with the name of a company."""
     with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
         document = None if is_array else _document(spool)
-        by_line = _by_line(path, text) if document is None else iter(document)
+        by_line = _by_line(path, text, limits) if document is None else iter(document)
         values = _array(path, text) if is_array else by_line
         for number, each in enumerate(values, start=1):
+            if number > limits.rows:
+                raise LongFileError.of(path, file_flaws.MANY_ROWS, most=limits.rows)
             if isinstance(each, str):
                 yield {LeadField.COMPANY: each}
             elif isinstance(each, dict):
@@ -284,18 +298,81 @@ def _flat(value: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterator[
 
 
 def _array(path: Path, text: TextIO) -> Iterator[object]:
-    whole = text.read(_MOST_JSON + 1)
-    if len(whole) > _MOST_JSON:
-        raise LeadFileError.of(path, file_flaws.LONG_ARRAY)
-    yield from _parsed(path, whole, file_flaws.UNSOUND_ARRAY)
+    """Yield the values of an array, one of which at a time is in memory."""
+    scanner = _Scanner(text)
+    try:
+        scanner.skip("[")
+        if scanner.peek() != "]":
+            yield scanner.value()
+        while scanner.peek() == ",":
+            scanner.skip(",")
+            yield scanner.value()
+        scanner.skip("]")
+        scanner.skip("")
+    except (ValueError, RecursionError) as error:
+        raise LeadFileError.of(path, file_flaws.UNSOUND_ARRAY) from error
 
 
-def _by_line(path: Path, text: TextIO) -> Iterator[object]:
+class _Scanner:
+    """Goes through JSON that is read piece by piece."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._held, self._at = "", 0
+
+    def peek(self) -> str:
+        """Return the next character that is no blank; "" at the end."""
+        while True:
+            self._at = _BLANKS.match(self._held, self._at).end()  # type: ignore[union-attr]  # matches anything
+            if self._at < len(self._held) or not self._read():
+                return self._held[self._at : self._at + 1]
+
+    def skip(self, sign: str) -> None:
+        """Go behind *sign*, or to the end.
+
+        Raises:
+            ValueError: Something else comes next.
+        """
+        if self.peek() != sign:
+            raise ValueError
+        self._at += len(sign)
+
+    def value(self) -> object:
+        """Return the next value, and go behind it.
+
+        Raises:
+            ValueError: None comes next, or a longer one than a record may be.
+            RecursionError: It is nested too deeply.
+        """
+        self.peek()
+        while True:
+            try:
+                _, end = _find_end(self._held, self._at)
+            except ValueError:
+                if len(self._held) - self._at > MAX_RECORD or not self._read():
+                    raise
+            else:
+                value = orjson.loads(self._held[self._at : end])
+                self._at = end
+                return value
+
+    def _read(self) -> bool:
+        rest = self._held[self._at :]
+        piece = self._text.read(max(_PIECE, len(rest)))
+        self._held, self._at = rest + piece, 0
+        return bool(piece)
+
+
+def _by_line(path: Path, text: TextIO, limits: Limits) -> Iterator[object]:
     for number, line in enumerate(iter(lambda: text.readline(MAX_RECORD + 1), ""), start=1):
         if len(line) > MAX_RECORD:
             raise LeadFileError.of(path, file_flaws.LONG_OBJECT, most=MAX_RECORD, line=number)
+        limits.check_lines(path, number)
         if line.strip():
-            yield _parsed(path, line, file_flaws.UNSOUND_LINE, line=number)
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise LeadFileError.of(path, file_flaws.UNSOUND_LINE, line=number) from error
 
 
 def _document(spool: Spool) -> list[Any] | None:
@@ -304,11 +381,11 @@ def _document(spool: Spool) -> list[Any] | None:
     They are those of its only array of objects, unless it is a lead itself.
     """
     with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
-        first, following = text.readline(_MOST_JSON), text.readline(_PIECE)
+        first, following = text.readline(_MOST_DOCUMENT), text.readline(_PIECE)
         if following and _loaded(first) is not None:
             return None  # objects by line
-        whole = first + following + text.read(_MOST_JSON)
-    value = _loaded(whole) if len(whole) < _MOST_JSON else None
+        whole = first + following + text.read(_MOST_DOCUMENT)
+    value = _loaded(whole) if len(whole) < _MOST_DOCUMENT else None
     if not isinstance(value, dict):
         return None
     arrays = [
@@ -325,13 +402,6 @@ def _loaded(text: str) -> object:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-
-
-def _parsed(path: Path, text: str, unsound: Kind, **place: int) -> Any:  # noqa: ANN401 - of JSON
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise LeadFileError.of(path, unsound, **place) from error
 
 
 def _as_csv(path: Path, rows: Iterable[Iterable[object]], most: int | None = None) -> Spool:

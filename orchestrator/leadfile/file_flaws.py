@@ -22,6 +22,7 @@ _WRITE_OBJECTS: Final = (
     "write one object a line, or one array of objects",
     "escriba un objeto por línea o una sola lista de objetos",
 )
+_SPLIT: Final = ("split it into several", "divídalo en varios")
 _CHECK_NAME: Final = (
     "check the name of the file and of its folder",
     "compruebe el nombre del fichero y el de su carpeta",
@@ -81,6 +82,16 @@ LONG_LINE: Final = kind(
     "remove or shorten it",
     "quítela o acórtela",
 )
+MANY_LINES: Final = kind(
+    "has more than {most:,} lines",
+    "tiene más de {most:,} líneas",
+    *_SPLIT,
+)
+MANY_ROWS: Final = kind(
+    "has more than {most:,} rows",
+    "tiene más de {most:,} filas",
+    *_SPLIT,
+)
 UNKNOWN_COLUMN: Final = kind(
     "has no column '{name}' (its columns: {columns})",
     "no tiene ninguna columna '{name}' (sus columnas: {columns})",
@@ -135,11 +146,6 @@ MANY_NAMES: Final = kind(
 NO_OBJECT: Final = kind(
     "has no object in place {number:,}",
     "no tiene un objeto en el lugar {number:,}",
-    *_WRITE_OBJECTS,
-)
-LONG_ARRAY: Final = kind(
-    "is too long for one JSON array",
-    "es demasiado largo para una sola lista JSON",
     *_WRITE_OBJECTS,
 )
 LONG_OBJECT: Final = kind(

@@ -1,6 +1,7 @@
 """The files themselves: a private copy to read from, an output that appears whole, and what fails.
 
 LeadFileError(path, reason, hint)    the file as a whole cannot be read or written
+└── LongFileError                    it has more rows or lines than are read
 """
 
 import contextlib
@@ -8,11 +9,13 @@ import io
 import os
 import secrets
 import stat
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self, TextIO
+from typing import BinaryIO, Final, Self, TextIO
 
 from agents.case import Language, Localized
 
@@ -60,6 +63,35 @@ def _translated(path: Path) -> Iterator[None]:
         code = error.errno or 0
         kind = file_flaws.OF_SYSTEM.get(code, file_flaws.OTHER_OF_SYSTEM)
         raise LeadFileError.of(path, kind, error=os.strerror(code).lower()) from error
+
+
+class LongFileError(LeadFileError):
+    """A file that has more rows or lines than are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a file is read; a file of a few bytes a line must not keep a server busy.
+
+    `line` are the characters of a line, `lines` all lines, blank ones, too, and `rows` the rows.
+    """
+
+    line: int = 20_000_000
+    lines: int = sys.maxsize
+    rows: int = sys.maxsize
+
+    def check_lines(self, path: Path, lines: int) -> None:
+        """Check that a file may have so many *lines*.
+
+        Raises:
+            LongFileError: They are too many.
+        """
+        if lines > self.lines:
+            raise LongFileError.of(path, file_flaws.MANY_LINES, most=self.lines)
+
+
+#: Whoever names a file of the own machine waits for it.
+NO_LIMITS: Final = Limits()
 
 
 class Spool:

@@ -33,7 +33,7 @@ from .csv_format import (
     unwrapped,
 )
 from .encodings import Encoding, UncertainEncodingError, detect_encoding, named_encoding
-from .files import LeadFileError, Spool
+from .files import NO_LIMITS, LeadFileError, Limits, LongFileError, Spool
 from .flaws import filled, joined
 from .meaning import Meaning, columns_in
 from .non_rows import Skipped, first_named, is_alone, is_blank, may_be_footer, rows_below
@@ -55,8 +55,6 @@ _TEXTS = (
     ("<!doctype", file_flaws.WEB_PAGE),
     ("<table", file_flaws.WEB_PAGE),
 )
-#: Characters of a line: a file that is one must not fill the memory.
-_MAX_LINE: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def read_lead_file(
     encoding: str | None = None,
     spool: Spool | None = None,
     is_json: bool = False,
-    max_line: int = _MAX_LINE,
+    limits: Limits = NO_LIMITS,
 ) -> LeadFile:
     """Open *path*, of any size, and return it with its rows still to be read.
 
@@ -156,7 +154,7 @@ def read_lead_file(
         encoding: What Python calls the encoding; found out where it is None.
         spool: The bytes of the file where it has come another way; *path* only names it then.
         is_json: Whether it is said to be JSON, and need not look so: a list of names does not.
-        max_line: Characters of a line. No other thread runs while one is taken apart.
+        limits: How much of it is read.
 
     Returns:
         Every row in its order, the bad ones with their problems instead of a lead. Blank rows
@@ -165,15 +163,16 @@ def read_lead_file(
     Raises:
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
+        LongFileError: It goes beyond *limits*.
     """
-    text_of = converted(path, spool or Spool(path), is_json=is_json)
+    text_of = converted(path, spool or Spool(path), is_json=is_json, limits=limits)
     spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)
     found = _named(path, encoding, beginning) if encoding else _detected(path, spool, beginning)
     wanted = [name for names in columns.values() for name in names]
     with _text(spool, found) as text:
-        table = find_table(_beginning(path, text, max_line), wanted)
+        table = find_table(_beginning(path, text, limits), wanted)
     if table.header is None:
         raise LeadFileError.of(path, file_flaws.EMPTY)
     header, begins = table.header.cells, table.header.last_line
@@ -181,11 +180,13 @@ def read_lead_file(
         header = tuple(f"column {number}" for number in range(1, len(header) + 1))
         begins = table.header.line - 1
     with _text(spool, found) as text:
-        records = _records(_lines(path, text, max_line), table.dialect, len(header))
+        records = _records(_lines(path, text, limits), table.dialect, len(header))
         skipped = Skipped()
         of_companies = LeadField.CONTACT not in needs
         rows = rows_below(records, header, begins, skipped, of_companies=of_companies)
-        shape = _Shape.of(rows, begins, header)
+        shape = _Shape.of(rows, begins, header, most=limits.rows)
+    if shape.rows > limits.rows:
+        raise LongFileError.of(path, file_flaws.MANY_ROWS, most=limits.rows)
     if not shape.rows:
         raise LeadFileError.of(path, file_flaws.NO_ROWS)
     groups = _groups(table, header)
@@ -263,11 +264,11 @@ def _check_signature(path: Path, beginning: bytes) -> None:
             raise LeadFileError.of(path, kind)
 
 
-def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
+def _beginning(path: Path, text: TextIO, limits: Limits) -> list[str]:
     """Return the lines of the header."""
     lines: list[str] = []
     characters = 0
-    for line in _lines(path, text, max_line):
+    for line in _lines(path, text, limits):
         lines.append(line)
         characters += len(line)
         if characters > MAX_RECORD:
@@ -276,14 +277,15 @@ def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
     return lines
 
 
-def _lines(path: Path, text: TextIO, max_line: int) -> Iterator[str]:
+def _lines(path: Path, text: TextIO, limits: Limits) -> Iterator[str]:
     read, codec = 0, text.encoding
     try:
-        while line := text.readline(max_line + 1):
-            if len(line) > max_line:
-                raise LeadFileError.of(path, file_flaws.LONG_LINE, most=max_line, line=read + 1)
-            yield line
+        while line := text.readline(limits.line + 1):
             read += 1
+            if len(line) > limits.line:
+                raise LeadFileError.of(path, file_flaws.LONG_LINE, most=limits.line, line=read)
+            limits.check_lines(path, read)
+            yield line
     except UnicodeDecodeError:
         kind = file_flaws.UNSOUND_TEXT
         raise LeadFileError.of(path, kind, encoding=_called(codec), line=read + 1) from None
@@ -315,8 +317,12 @@ class _Shape:
     """The cells of the first rows."""
 
     @classmethod
-    def of(cls, records: Iterator[Record], begins: int, header: Sequence[str]) -> "_Shape":
+    def of(
+        cls, records: Iterator[Record], begins: int, header: Sequence[str], *, most: int
+    ) -> "_Shape":
         """Return the shape of the table with that *header* below line *begins*.
+
+        Of one with more than *most* rows it is the shape up to there.
 
         Some programs end each row, but not the header, with a delimiter: where every row has a
         blank cell behind the header's, that is a column. A single row proves nothing.
@@ -346,6 +352,8 @@ class _Shape:
             surplus = min(surplus, here) if shape.rows else here
             are_blank = are_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
             shape.rows += 1
+            if shape.rows > most:
+                break
             if len(shape.sample) < SAMPLED_ROWS:
                 shape.sample.append(record.cells)
             last, has_gap = record.last_line, False

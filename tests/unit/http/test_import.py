@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from orchestrator.cache import Kind, key_of
 from orchestrator.http import bodies, reading
+from orchestrator.leadfile import Limits
 from orchestrator.settings import Settings
 from tests.support.workbooks import workbook
 
@@ -179,15 +180,27 @@ async def test_what_declares_no_file_is_refused(api: Api) -> None:
     assert (plain.status_code, misspelt.status_code, empty.status_code) == (415, 422, 422)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (CSV, "more than 1 rows"),
+        ("company,contact,email\n" + "\n" * 9, "more than 5 lines"),
+        ('company,contact,email\n"' + "\n" * 9, "more than 5 lines"),
+        ('[{"company": "Acme"}, {}]', "more than 1 rows"),
+        ('{"company": "Acme"}\n{}\n', "more than 1 rows"),
+        ('{"company": "Acme"}\n' + "\n" * 9, "more than 5 lines"),
+    ],
+    ids=["rows", "blank lines", "open quote", "array", "objects", "blank lines of JSON"],
+)
 async def test_a_file_that_is_too_long_is_refused(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch, content: str, said: str
 ) -> None:
-    """Its rows are counted before any of them is stored."""
-    monkeypatch.setattr(reading, "MAX_ROWS", 1)
+    """Its rows and lines are counted before any of them is stored."""
+    monkeypatch.setattr(reading, "LIMITS", Limits(rows=1, lines=5))
 
-    answer = await sent(api, CSV, "text/csv")
+    answer = await sent(api, content, "text/csv")
 
-    assert answer.status_code == 413
+    assert (answer.status_code, said in answer.text) == (413, True)
     assert await leads_of(api) == []
 
 

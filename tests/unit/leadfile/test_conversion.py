@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,6 +70,40 @@ def test_what_is_no_csv_is_read_as_one(given_file: GivenFile, content: bytes) ->
 
     assert lead_file.header == ("company", "contact", "email")
     assert next(lead_file.rows()).cells[:2] == ("Acme", "Ana")
+
+
+def test_an_array_is_read_piece_by_piece(given_file: GivenFile) -> None:
+    """However long it is, one object is in memory, and none is cut where a piece ends."""
+    objects = [
+        {"company": "Ñandú " + "x" * (number % 97), "name": '"]},{', "tags": [1, 2.5, None, {}]}
+        for number in range(2_000)
+    ]
+    for separators in ((",", ":"), (" ,\n  ", " : ")):
+        lead_file = read_lead_file(given_file(json.dumps(objects, separators=separators)))
+
+        rows = [row.cells for row in lead_file.rows()]
+
+        assert [row[:2] for row in rows] == [(each["company"], each["name"]) for each in objects]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[{}",
+        "[{},",
+        "[{}]]",
+        "[{} {}]",
+        "[{},]",
+        '[{"a": ]',
+        "[" * 100_000,
+        '[{"a": "' + "x" * 3_000_000,
+    ],
+    ids=["open", "comma", "closed twice", "no comma", "nothing", "no value", "deep", "long"],
+)
+def test_an_unsound_array_is_one_sentence(given_file: GivenFile, content: str) -> None:
+    """Wherever it is unsound."""
+    with pytest.raises(LeadFileError, match="is not sound JSON; write one object a line"):
+        read_lead_file(given_file(content), is_json=True)
 
 
 def test_objects_in_objects_are_columns_of_their_own(given_file: GivenFile) -> None:

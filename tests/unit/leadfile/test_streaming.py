@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
+from orchestrator.leadfile import (
+    FOR_ENRICHMENT,
+    LeadFileError,
+    Limits,
+    LongFileError,
+    read_lead_file,
+)
 from orchestrator.leadfile.csv_format import MAX_RECORD, Separators, read_records
 
 GivenFile = Callable[[str | bytes], Path]
@@ -85,6 +91,24 @@ def test_a_quote_that_is_closed_behind_an_open_one_is_a_cell() -> None:
         "Peña\nMora",
         "Ñandú\n\nSur",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "limits"),
+    [(b"a", Limits(rows=99)), (b" ", Limits(lines=99))],
+    ids=["rows", "blank lines"],
+)
+def test_what_stands_behind_the_last_line_that_is_allowed_is_not_read(
+    given_file: GivenFile, cell: bytes, limits: Limits
+) -> None:
+    """A server gives up a file of many rows or lines there, and not at its end."""
+    unsound = b"\xff"
+    path = given_file(b"company\n" + (cell * 99 + b"\n") * (MAX_RECORD // 50) + unsound)
+
+    with pytest.raises(LongFileError, match="has more than"):
+        read_lead_file(path, needs=FOR_ENRICHMENT, encoding="ascii", limits=limits)
+    with pytest.raises(LeadFileError, match="is not sound ASCII text"):
+        read_lead_file(path, needs=FOR_ENRICHMENT, encoding="ascii")
 
 
 def test_rows_are_the_same_however_often_they_are_read(given_file: GivenFile) -> None:
