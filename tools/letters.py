@@ -1,18 +1,20 @@
 """Writes which letters follow each other in which language: `python -m tools.letters`.
 
 Counted in the names of countries, languages, currencies, regions and towns that Babel, pycountry
-and phonenumbers have in each language. It is what tells encodings apart (`letters.py`).
+and phonenumbers have in each language, and in those of people and companies that Faker draws. It
+is what tells encodings apart (`letters.py`).
 """
 
 import gettext
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Final
 
 import pycountry
 from babel import Locale
+from faker import Faker
 from phonenumbers.geodata import GEOCODE_DATA
 
 from orchestrator.leadfile.letters import EDGE, MOST, TABLE, folded, is_letter
@@ -30,7 +32,7 @@ _LETTERS: Final = {
     "sv": "åäöé",
     "da": "æøåé",
     "nb": "æøåéòô",
-    "fi": "äöåšž",
+    "fi": "äöå",
     "is": "áðéíóúýþæö",
     "nl": "áéëïóöüè",
     "et": "äõöüšž",
@@ -56,6 +58,44 @@ _LISTS: Final = (
     ("iso4217", pycountry.currencies),
     ("iso639-3", pycountry.languages),
 )
+#: What Faker calls the languages.
+_LOCALES: Final = {
+    "es": ("es_ES", "es_MX", "es_AR"),
+    "pt": ("pt_PT", "pt_BR"),
+    "fr": ("fr_FR", "fr_CA"),
+    "de": ("de_DE", "de_AT"),
+    "it": ("it_IT",),
+    "sv": ("sv_SE",),
+    "da": ("da_DK",),
+    "nb": ("no_NO",),
+    "fi": ("fi_FI",),
+    "is": ("is_IS",),
+    "nl": ("nl_NL", "nl_BE"),
+    "et": ("et_EE",),
+    "tr": ("tr_TR",),
+    "pl": ("pl_PL",),
+    "cs": ("cs_CZ",),
+    "sk": ("sk_SK",),
+    "hu": ("hu_HU",),
+    "ro": ("ro_RO",),
+    "sl": ("sl_SI",),
+    "hr": ("hr_HR",),
+    "lt": ("lt_LT",),
+    "lv": ("lv_LV",),
+    "ru": ("ru_RU",),
+    "uk": ("uk_UA",),
+    "bg": ("bg_BG",),
+    "el": ("el_GR",),
+    "he": ("he_IL",),
+    "ar": ("ar_SA",),
+    "th": ("th_TH",),
+    "ja": ("ja_JP",),
+    "ko": ("ko_KR",),
+    "zh": ("zh_CN",),
+    "zh_Hant": ("zh_TW",),
+}
+#: Names of each kind that are drawn.
+_DRAWN: Final = 400
 #: How often a word counts at most: `de` and `language` say no more than others.
 _TIMES: Final = 3
 
@@ -75,6 +115,15 @@ def _phrases(language: str) -> Iterator[str]:
                 yield translated
     code = _OTHER_NAMES.get(language, language)
     yield from sorted({names[code] for names in GEOCODE_DATA.values() if code in names})
+
+
+def _drawn(language: str) -> Iterator[str]:
+    """Yield names of people and companies, the same ones each time."""
+    for locale in _LOCALES.get(language, ()):
+        fake = Faker(locale)
+        fake.seed_instance(1)
+        for draw in (fake.first_name, fake.last_name, fake.company):
+            yield from (draw() for _ in range(_DRAWN))
 
 
 def _words(phrases: Iterable[str]) -> Counter[str]:
@@ -105,7 +154,7 @@ def table() -> str:
     lines = []
     for language in _ALPHABETS:
         pairs: dict[str, Counter[str]] = {}
-        for word, count in _words(_phrases(language)).items():
+        for word, count in _words(chain(_phrases(language), _drawn(language))).items():
             if not _is_own(word, language):
                 continue
             for first, second in pairwise(f"{EDGE}{word}{EDGE}"):
@@ -114,7 +163,7 @@ def table() -> str:
             lines.append(f"{language}\t{first}\t{_costs(counts)}")
     for language in _CHARACTERS:
         letters: Counter[str] = Counter()
-        for word, count in _words(_phrases(language)).items():
+        for word, count in _words(chain(_phrases(language), _drawn(language))).items():
             for char in word:
                 letters[char] += 0 if char.isascii() else count
         lines.append(f"{language}\t\t{_costs(+letters)}")

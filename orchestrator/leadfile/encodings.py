@@ -7,6 +7,9 @@ letters are (`letters`): `Gdańsk` is Polish, `Gdañsk` a word of no language. A
 is thousands of times more probable than every other one; encodings in which all words read alike
 are one reading. Otherwise the file is refused, and the encodings in question are named: a wrong
 guess turns every accented company into another company, and that costs money.
+
+A single word seldom suffices by itself. What else says its language: the names of the columns and
+the countries in addresses beside it; and that a Macintosh wrote it, the line ends.
 """
 
 import codecs
@@ -19,6 +22,7 @@ from itertools import chain
 from typing import Final
 
 from anyascii import anyascii
+from babel.languages import get_official_languages
 
 from .letters import costs, languages
 
@@ -45,7 +49,7 @@ _CODECS: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
     "cp1257": (7.0, _BALTIC),
     "iso8859-15": (3.0, _WESTERN),
     "mac_roman": (2.0, _WESTERN),
-    "cp850": (5.0, _WESTERN),
+    "cp850": (7.0, _WESTERN),
     "iso8859-2": (9.0, _CENTRAL),
     "cp852": (11.0, _CENTRAL),
     "cp1251": (1.0, _CYRILLIC),
@@ -57,7 +61,7 @@ _CODECS: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
     "cp1256": (1.0, ("en", "ar")),
     "cp874": (1.0, ("en", "th")),
     "cp932": (1.0, ("en", "ja")),
-    "euc_jp": (6.0, ("en", "ja")),
+    "euc_jp": (2.0, ("en", "ja")),
     "gb18030": (1.0, ("en", "zh")),
     "big5": (1.0, ("en", "zh_Hant")),
     "cp949": (1.0, ("en", "ko")),
@@ -72,10 +76,15 @@ _PLAUSIBLE: Final = 4.4
 _PLAUSIBLE_WIDE: Final = 5.6
 _BY_CHANCE: Final = 16.0
 _WIDE: Final = frozenset(("cp932", "euc_jp", "gb18030", "big5", "cp949"))
+#: What an encoding of Chinese, Japanese or Korean costs that reads nothing but signs.
+_SIGNS_ALONE: Final = 14.0
 #: Encodings that are named where several are in question.
 _NAMED: Final = 3
-#: What the words in ASCII beside them say at most about the language.
+#: What a language costs in which no column is named, and which is spoken in no country of the
+#: addresses beside the words.
 _AROUND: Final = 4.0
+#: How improbable by its line ends is that a Macintosh wrote a file.
+_ENDS: Final = {b"\r\n": 3.0, b"\n": 0.0, b"\r": -2.0}
 #: What a word costs in another language than most others.
 _OTHER_LANGUAGE: Final = 3.0
 #: Characters beyond ASCII that are UTF-8 without comparison.
@@ -83,9 +92,30 @@ _ENOUGH: Final = 200
 
 #: Bytes that are part of no character of several, and of no word.
 _BETWEEN: Final = rb"\x00-\x2f:-?"
-_WORD: Final = re.compile(rb"([^%b]{2,100})[^%b]*" % (_BETWEEN, _BETWEEN))
+_WORD: Final = re.compile(rb"([^%b]{1,100})[^%b]*" % (_BETWEEN, _BETWEEN))
+#: The country in the address of an e-mail or a website, and those that are not meant by it.
+_NAME: Final = re.compile("[a-z]+")
+_COUNTRY: Final = re.compile(rb"(?i)(?:@|www\.|//)[\w.-]+\.([a-z]{2})(?![\w.-])")
+_NO_COUNTRY: Final = frozenset(("AI", "CO", "EU", "IO", "ME", "TV"))
 #: One of so many bytes is NUL in UTF-16: one of each delimiter, line end and letter in ASCII.
 _FEWEST_NULS: Final = 50
+#: Words of column names by which a language is known.
+_NAMES: Final = {
+    language: frozenset(names.split())
+    for language, names in (
+        ("es", "empresa contacto correo telefono nombre apellidos ciudad pais"),
+        ("pt", "empresa contato correio telefone nome sobrenome cidade pais"),
+        ("ca", "empresa contacte correu cognoms ciutat pais"),
+        ("fr", "entreprise courriel prenom ville pays"),
+        ("de", "unternehmen ansprechpartner vorname nachname ort"),
+        ("it", "azienda referente telefono nome cognome paese"),
+        ("nl", "bedrijf contactpersoon telefoon voornaam achternaam plaats"),
+        ("pl", "nazwa nazwisko miasto kraj"),
+        ("cs", "jmeno prijmeni mesto"),
+        ("hu", "cegnev nev varos orszag"),
+        ("ro", "nume prenume oras tara"),
+    )
+}
 #: Bytes of a line that are looked at.
 _LONGEST: Final = 2_000
 #: Lines at the beginning that say something about the language, though they are in ASCII.
@@ -96,6 +126,7 @@ _WORDS: Final = 300
 _LINES: Final = 5_000
 _TIMES: Final = 20
 _ASCII: Final = bytes(range(0x80))
+_CHINESE: Final = re.compile("[\u3040-\ud7ff]")
 _CONTROLS: Final = re.compile("[\x80-\x9f]")
 
 
@@ -174,7 +205,9 @@ class _Words:
 
     def __init__(self) -> None:
         self.foreign: dict[bytes, None] = {}
-        self.ascii: dict[bytes, None] = {}
+        self.countries: set[str] = set()
+        self.named: set[str] = set()
+        self.ends = b"\n"
         self._times: Counter[int] = Counter()
         self._lines = 0
         self._common = _ASCII
@@ -188,8 +221,10 @@ class _Words:
         # Of a line without end the first part says enough.
         self._rest = text[end:][:_LONGEST]
         if not self._lines:
+            self.ends = next((each for each in _ENDS if each in whole), b"\n")
             for line in whole[:_LONGEST].splitlines()[:_FIRST]:
                 self._add_line(line)
+                self.named.update(_NAME.findall(line.decode("ascii", "replace").lower()))
         if self._says_more(whole):
             for line in whole.splitlines():
                 if self._says_more(line):
@@ -201,12 +236,11 @@ class _Words:
 
     def _add_line(self, line: bytes) -> None:
         self._lines += 1
+        self.countries.update(each.decode().upper() for each in _COUNTRY.findall(line))
         for word in _WORD.findall(line):
             if not word.isascii():
                 self._times.update(set(word))
                 self.foreign[word] = None
-            elif len(self.ascii) < _WORDS:
-                self.ascii[word] = None
         often = (byte for byte, times in self._times.items() if times >= _TIMES)
         self._common = _ASCII + bytes(often)
 
@@ -245,19 +279,30 @@ def _is_near(other: _Reading, best: _Reading) -> bool:
 def _readings(words: _Words, *, may_be_utf_8: bool) -> list[_Reading]:
     """Return all different readings of *words*, the most probable first."""
     priors = {"utf-8": _UTF_8, **_CODECS} if may_be_utf_8 else _CODECS
-    same = _costs_in((word.decode() for word in words.ascii), range(len(languages())))
-    same = [min(each - min(same), _AROUND) for each in same]
+    spoken = _spoken(words)
+    same = [_AROUND * bool(spoken and each not in spoken) for each in languages()]
     found: dict[tuple[str, ...], _Reading] = {}
     for codec, (prior, written) in priors.items():
+        by_ends = _ENDS[words.ends] if codec == "mac_roman" else 0.0
         texts = [_decoded(word, codec) for word in words.foreign]
         own = [languages().index(each) for each in written]
         of_letters = min(map(operator.add, (same[each] for each in own), _costs_in(texts, own)))
+        if codec in _WIDE and not any(map(_CHINESE.search, texts)):
+            of_letters += _SIGNS_ALONE
         known = found.setdefault(
-            tuple(texts), _Reading(codec, texts, of_letters, of_letters + prior)
+            tuple(texts), _Reading(codec, texts, of_letters, of_letters + prior + by_ends)
         )
         known.of_letters = min(known.of_letters, of_letters)
-        known.cost = min(known.cost, of_letters + prior)
+        known.cost = min(known.cost, of_letters + prior + by_ends)
     return sorted(found.values(), key=lambda each: each.cost)
+
+
+def _spoken(words: _Words) -> set[str]:
+    """Return the languages of the column names, and of the countries in the addresses."""
+    known = {each: len(words.named.intersection(names)) for each, names in _NAMES.items()}
+    named = {each for each, times in known.items() if times == max(1, *known.values())}
+    countries = ("GB" if each == "UK" else each for each in words.countries - _NO_COUNTRY)
+    return named.union(*(get_official_languages(each, de_facto=True) for each in countries))
 
 
 def _costs_in(texts: Iterable[str], among: Sequence[int]) -> list[float]:

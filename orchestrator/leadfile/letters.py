@@ -25,12 +25,15 @@ _CASE: Final = 9.0
 """`PeÑa`, `PEñA`: a word that changes its case."""
 _MIXED: Final = 14.0
 """A word of letters in ASCII and of others than Latin ones."""
+_LONELY: Final = 14.0
+"""A word of one letter of another alphabet than Latin: files in it have longer ones."""
 _BESIDE_ASCII: Final = 12.0
 """A letter of the alphabet right beside a Chinese character."""
-_SIGN: Final = 9.0
-_USUAL_SIGN: Final = 6.0
+_SIGN: Final = 8.0
+_USUAL_SIGN: Final = 4.0
+_APOSTROPHE: Final = 5.0
 _INSIDE_SIGN: Final = 12.0
-_MISPLACED: Final = 11.0
+_MISPLACED: Final = 14.0
 _ODD: Final = 14.0
 _WORD: Final = 6.0
 """A word of Chinese, whatever its characters."""
@@ -42,11 +45,11 @@ _RARE: Final = 32.0
 _BROKEN: Final = 30.0
 """A character that no text has."""
 #: What is often written before words, behind them, away from them, inside them, and among Chinese.
-_BEFORE: Final = frozenset("«»“„‘‚¡¿£€§№\u00a0")  # noqa: RUF001
+_BEFORE: Final = frozenset("«»“„‘‚¡¿£€§№°\u00a0")  # noqa: RUF001
 _BEHIND: Final = frozenset("«»”“’ºª®™°–—€\u00a0")  # noqa: RUF001
-_ALONE: Final = frozenset("©…")
+_ALONE: Final = frozenset("©…•€£§–—°\u00a0")  # noqa: RUF001
 _INSIDE: Final = frozenset("’·–—")  # noqa: RUF001
-_USUAL: Final = frozenset("ºª€\u00a0")
+_USUAL: Final = frozenset("ºª€£–®©°…•™")  # noqa: RUF001
 _WIDE: Final = frozenset("・（）「」　＆－、。：．")  # noqa: RUF001
 _NO_LETTERS: Final = frozenset("ºª")
 #: Between them are the alphabets other than Latin.
@@ -97,21 +100,27 @@ def _of_sign(char: str, left: str, right: str) -> float:
     before, after = _touches(left), _touches(right)
     if char in _WIDE:
         return _SIGN + (left.isalpha() and left.isascii()) * _MISPLACED
-    if char in _INSIDE:
+    if char == "’" and left.isalpha():  # noqa: RUF001
+        return _APOSTROPHE
+    is_alone = left == right == " "
+    if char in _INSIDE and not is_alone:
         is_inside = left.isalpha() and right.isalpha() and _fits_inside(char, left, right)
         return _INSIDE_SIGN + (not is_inside and (before or after)) * _MISPLACED
     is_known = char in _BEFORE or char in _BEHIND or char in _ALONE
     is_misplaced = (before and char not in _BEHIND) or (after and char not in _BEFORE)
     is_misplaced = is_misplaced or (char in "¡¿" and right.islower())
+    is_misplaced = is_misplaced or (char == "™" and not left.islower())
+    is_misplaced = is_misplaced or (is_alone and char not in _ALONE)
+    is_misplaced = is_misplaced or (char in _NO_LETTERS and left.islower() and left not in "nrst")
     least = _USUAL_SIGN if char in _USUAL else _SIGN if is_known else _ODD
     return least + (is_misplaced or (before and after)) * _MISPLACED
 
 
 def _fits_inside(char: str, left: str, right: str) -> bool:
-    """Return whether *char* stands so in words: apostrophe, Catalan's dot, dash between names."""
+    """Return whether *char* stands so in words: Catalan's dot, dash between names."""
     if char == "·":
         return left.lower() == right.lower() == "l"
-    return char == "’" or right.isupper()  # noqa: RUF001
+    return right.isupper()
 
 
 @cache
@@ -129,6 +138,7 @@ def costs(text: str) -> tuple[float, ...]:
         if is_word:
             word = "".join(group)
             shared += _CASE * _changes_of_case(word) + _MIXED * _is_mixed(word)
+            shared += _LONELY * (len(word) == 1 and _AFTER_LATIN <= word <= _BEFORE_CHINESE)
             for at, each in enumerate(_of_word("".join(map(folded, word)))):
                 totals[at] += each
     return tuple(shared + total for total in totals)

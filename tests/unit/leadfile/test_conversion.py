@@ -74,7 +74,7 @@ def test_what_is_no_csv_is_read_as_one(given_file: GivenFile, content: bytes) ->
 
 def test_an_array_is_read_piece_by_piece(given_file: GivenFile) -> None:
     """However long it is, one object is in memory, and none is cut where a piece ends."""
-    objects = [
+    objects: list[dict[str, object]] = [
         {"company": "Ñandú " + "x" * (number % 97), "name": '"]},{', "tags": [1, 2.5, None, {}]}
         for number in range(2_000)
     ]

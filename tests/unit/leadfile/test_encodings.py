@@ -120,12 +120,63 @@ def test_a_file_in_doubt_is_refused_with_what_it_could_say(given_file: GivenFile
     assert [row.cells for row in named.rows()] == [("Hůlka",)]
 
 
-@pytest.mark.parametrize("word", ["Ávila", "Íñigo", "Muñoz", "Ångström", "Société", "Größe"])
-def test_one_word_is_enough_where_others_would_mix_alphabets(word: str) -> None:
-    """No language has a Greek letter in a Latin word, or small letters after a Chinese one."""
-    content = f"company,email\nNorth Ltd,a@north.example\n{word} SL,b@south.example\n"
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("Ávila", "Íñigo", "Muñoz", "Ångström", "Société", "Größe", "Piñeiro", "Æbler", "ESPAÑA"),
+        *("Bilbao™", "L’Atelier", "5 €", "Nº 5", "1º", "Dª Ana", "20 °C", "Norte – Sur"),  # noqa: RUF001
+    ],
+)
+def test_one_word_is_enough_where_others_are_hardly_words(word: str) -> None:
+    """No language has a Greek letter in a Latin word, or a sign where it does not belong."""
+    content = f"company,email\r\nNorth Ltd,a@north.example\r\n{word} SL,b@south.example\r\n"
 
     assert detect_encoding([content.encode("cp1252")]).codec == "cp1252"
+
+
+@pytest.mark.parametrize("word", ["Óscar", "Sáenz", "Hernández", "Begoña"])
+@pytest.mark.parametrize(
+    ("header", "domain"), [("Empresa;Correo", "example"), ("company;email", "sur.es")]
+)
+def test_columns_and_addresses_say_the_language(word: str, header: str, domain: str) -> None:
+    """A Spanish name among names in ASCII is read in the file of somebody in Spain."""
+    content = f"{header}\r\nNorth Ltd;a@north.example\r\n{word} SL;b@{domain}\r\n"
+
+    assert detect_encoding([content.encode("cp1252")]).codec == "cp1252"
+
+
+@pytest.mark.parametrize("word", ["Räsänen", "Göteborg", "Holmström"])
+def test_line_ends_say_whether_a_macintosh_wrote_a_file(word: str) -> None:
+    """One word is enough where lines end with a carriage return alone."""
+    lines = ["company,email", "North Ltd,a@north.example", f"{word},b@south.example", ""]
+
+    assert detect_encoding(["\r".join(lines).encode("mac_roman")]).codec == "mac_roman"
+    with pytest.raises(UncertainEncodingError):
+        detect_encoding(["\r\n".join(lines).encode("mac_roman")])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1254", "Bilgin A.Ş."),
+        ("cp850", "Acme S.à r.l."),
+        ("cp1250", "Elżbieta"),
+        ("iso8859-2", "Ježek"),
+        ("cp1250", "Mavrič"),
+        ("cp1257", "Kęstutis"),
+        ("euc_jp", "近藤印刷株式会社"),
+        ("cp850", "Prüffeld"),
+    ],
+)
+def test_a_single_word_is_not_read_as_another(encoding: str, text: str) -> None:
+    """Each of them was, though it stands in a file as people have it."""
+    content = f"company,email\nNorth Ltd,a@north.example\n{text},b@south.example\n"
+
+    try:
+        found = detect_encoding([content.encode(encoding)]).codec
+    except UncertainEncodingError:
+        return
+    assert content.encode(encoding).decode(found) == content
 
 
 def test_a_word_far_behind_counts(given_file: GivenFile) -> None:
