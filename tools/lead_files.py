@@ -77,10 +77,13 @@ is `Gdañsk` of another, and that is another company. Files are read as the enco
 words are words: those of Windows, Macintosh and MS-DOS for Western Europe and America (`cp1252`,
 `mac_roman`, `cp850`), those of Windows for Central Europe, Turkish, the Baltic, Greek, Cyrillic,
 Hebrew, Arabic and Thai (`cp1250`, `cp1254`, `cp1257`, `cp1253`, `cp1251`, `cp1255`, `cp1256`,
-`cp874`), ISO 8859-2, -7 and -15, `cp852`, KOI8-R, `cp866`, and those of Japanese (`cp932`,
-`euc_jp`), Chinese (`gb18030`, `big5`) and Korean (`cp949`). A file that could be in two of them,
-mostly because it has a single such word, is refused with what it says in each; `--encoding` says
-which is right, or saving it as UTF-8. Results are in the encoding of the file.
+`cp874`), ISO 8859-2, -5, -7 and -15, `cp852`, KOI8-R, `cp866`, those of Macintosh for Central
+Europe and Cyrillic (`mac_latin2`, `mac_cyrillic`), and those of Japanese (`cp932`, `euc_jp`),
+Chinese (`gb18030`, `big5`) and Korean (`cp949`). The names of the columns (`Empresa`) and the
+countries in addresses (`ana@norte.es`) say the language, and a carriage return alone at the end of
+lines says that a Macintosh wrote the file. One that could still be in two of them, mostly because
+it has a single such word, is refused with what it says in each; `--encoding` says which is right,
+or saving it as UTF-8. Any other encoding has to be named. Results are in the encoding of the file.
 
 ## Columns by their names
 

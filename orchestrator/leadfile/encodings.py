@@ -52,9 +52,12 @@ _CODECS: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
     "cp850": (7.0, _WESTERN),
     "iso8859-2": (9.0, _CENTRAL),
     "cp852": (11.0, _CENTRAL),
+    "mac_latin2": (10.0, _CENTRAL),
     "cp1251": (1.0, _CYRILLIC),
     "koi8-r": (4.0, _CYRILLIC),
     "cp866": (6.0, _CYRILLIC),
+    "mac_cyrillic": (4.0, _CYRILLIC),
+    "iso8859-5": (8.0, _CYRILLIC),
     "cp1253": (1.0, _GREEK),
     "iso8859-7": (4.0, _GREEK),
     "cp1255": (1.0, ("en", "he")),
@@ -79,7 +82,7 @@ _WIDE: Final = frozenset(("cp932", "euc_jp", "gb18030", "big5", "cp949"))
 #: What an encoding of Chinese, Japanese or Korean costs that reads nothing but signs.
 _SIGNS_ALONE: Final = 14.0
 #: Encodings that are named where several are in question.
-_NAMED: Final = 3
+_NAMED: Final = 4
 #: What a language costs in which no column is named, and which is spoken in no country of the
 #: addresses beside the words.
 _AROUND: Final = 4.0
@@ -283,7 +286,7 @@ def _readings(words: _Words, *, may_be_utf_8: bool) -> list[_Reading]:
     same = [_AROUND * bool(spoken and each not in spoken) for each in languages()]
     found: dict[tuple[str, ...], _Reading] = {}
     for codec, (prior, written) in priors.items():
-        by_ends = _ENDS[words.ends] if codec == "mac_roman" else 0.0
+        by_ends = _ENDS[words.ends] if codec.startswith("mac_") else 0.0
         texts = [_decoded(word, codec) for word in words.foreign]
         own = [languages().index(each) for each in written]
         of_letters = min(map(operator.add, (same[each] for each in own), _costs_in(texts, own)))

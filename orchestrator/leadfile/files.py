@@ -90,7 +90,7 @@ class Limits:
             raise LongFileError.of(path, file_flaws.MANY_LINES, most=self.lines)
 
 
-#: Whoever names a file of the own machine waits for it.
+#: Of a file on the user's own machine.
 NO_LIMITS: Final = Limits()
 
 

@@ -139,7 +139,7 @@ def test_one_word_is_enough_where_others_are_hardly_words(word: str) -> None:
     ("header", "domain"), [("Empresa;Correo", "example"), ("company;email", "sur.es")]
 )
 def test_columns_and_addresses_say_the_language(word: str, header: str, domain: str) -> None:
-    """A Spanish name among names in ASCII is read in the file of somebody in Spain."""
+    """A Spanish name among names in ASCII is read in a file from Spain."""
     content = f"{header}\r\nNorth Ltd;a@north.example\r\n{word} SL;b@{domain}\r\n"
 
     assert detect_encoding([content.encode("cp1252")]).codec == "cp1252"
@@ -166,6 +166,9 @@ def test_line_ends_say_whether_a_macintosh_wrote_a_file(word: str) -> None:
         ("cp1257", "Kęstutis"),
         ("euc_jp", "近藤印刷株式会社"),
         ("cp850", "Prüffeld"),
+        ("mac_cyrillic", "Ромашка"),
+        ("mac_latin2", "Győri Kőműves"),
+        ("iso8859-5", "Объединение"),
     ],
 )
 def test_a_single_word_is_not_read_as_another(encoding: str, text: str) -> None:
