@@ -11,6 +11,7 @@ import redis as blocking
 import structlog
 from hypothesis import settings
 from redis.asyncio import Redis
+from structlog.dev import ConsoleRenderer, plain_traceback
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -40,6 +41,8 @@ def pytest_configure() -> None:
         del os.environ[name]
     # Tables are as wide as in a big window, wherever the tests run.
     os.environ["COLUMNS"] = "200"
+    # By default structlog draws a traceback with all local variables: 30 ms each.
+    ConsoleRenderer.get_active().exception_formatter = plain_traceback
     # A background job of a script ignores Ctrl-C, and so would the commands of the tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
