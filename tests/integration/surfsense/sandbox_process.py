@@ -1,8 +1,8 @@
 """The sandbox as tests use it: a real process on a free port, and its bill."""
 
 import asyncio
-import subprocess
-import sys
+import os
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from orchestrator.embedded.sandbox import Behaviour
+from tests.support.forking import ForkedProcess
 from tests.support.loopback import loopback
 
 FAULTLESS = Behaviour(
@@ -38,11 +39,11 @@ class SandboxProcess:
     def start(self, port: int = 0) -> None:
         """Start it and wait until it takes connections."""
         self._ready_file.unlink(missing_ok=True)
-        module = (sys.executable, "-m", "orchestrator.embedded.sandbox")
         place = ("--port", str(port), "--ready-file", str(self._ready_file))
         bill = ("--bill-path", str(self.bill_path))
         quick = ("--latency-min-ms", "0", "--latency-max-ms", "0")
-        self.process = subprocess.Popen([*module, *place, *bill, *quick, *self._options])
+        command = ["orchestrator.embedded.sandbox", *place, *bill, *quick, *self._options]
+        self.process = ForkedProcess(command, env=os.environ, files={})
         waited = threading.Event()
         for _ in range(PATIENCE_S * 50):
             if self._ready_file.exists() or self.process.poll() is not None:
@@ -62,7 +63,7 @@ class SandboxProcess:
 
     def stop(self) -> int:
         """End it as a supervisor does; return its exit code."""
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
     def behave(self, **changes: float | None) -> None:
