@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children, open_children
-from tests.support.database import migrated_database, migrated_file
+from tests.support.database import lent_database, migrated_file
 from tests.support.distribution import part_of, spread
 from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.postgres import PostgresServer, postgres_or_skip
@@ -96,11 +96,13 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the URL of a migrated database of the test's own."""
     if request.param == "sqlite":
-        return migrated_file(tmp_path)
-    return migrated_database(request.getfixturevalue("postgres"))
+        yield migrated_file(tmp_path)
+        return
+    with lent_database(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

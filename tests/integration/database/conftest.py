@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine
-from tests.support.database import APPLICATION, migrated_database, migrated_file
+from tests.support.database import APPLICATION, lent_database, migrated_file
 from tests.support.pgbouncer import PgBouncer, PgBouncerUnavailable, running_pgbouncer
 from tests.support.postgres import OWNER, PostgresServer
 
@@ -44,12 +44,13 @@ def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the URL of a migrated database; through the pooler, for a role that owns nothing."""
     if kind == "sqlite":
-        return migrated_file(tmp_path)
-    url = migrated_database(request.getfixturevalue("postgres"))
-    return url if kind == "postgresql" else _through_pooler(request, url, APPLICATION)
+        yield migrated_file(tmp_path)
+        return
+    with lent_database(request.getfixturevalue("postgres")) as url:
+        yield url if kind == "postgresql" else _through_pooler(request, url, APPLICATION)
 
 
 def _through_pooler(request: pytest.FixtureRequest, url: str, role: str) -> str:
