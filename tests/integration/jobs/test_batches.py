@@ -221,13 +221,13 @@ async def peak_of(runtime: Runtime, rows: int) -> int:
 
 
 async def test_memory_does_not_grow_with_the_rows(runtime: Runtime, memo_redis: Redis) -> None:
-    """A list four times as long takes as much: it is never whole in memory, nor are its results."""
+    """A list twice as long takes as much: it is never whole in memory, nor are its results."""
     for n in range(0, 500, 2):
         await know(memo_redis, f"bounded{n:03d}")
     await peak_of(runtime, 2 * SEGMENT_ROWS)
 
     short = await peak_of(runtime, 3 * SEGMENT_ROWS)
-    long = await peak_of(runtime, 12 * SEGMENT_ROWS)
+    long = await peak_of(runtime, 6 * SEGMENT_ROWS)
 
     assert long < 1.15 * short
 
