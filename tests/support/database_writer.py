@@ -3,7 +3,8 @@
 It says "ready", waits for a line, does the action with COUNT things and prints the number of each
 that it got: with `record` and `settle` those that are committed and new, with `claim` (hand-overs)
 and `begin` (watches) those that no other process has. With `import` it prints nothing, and imports
-COUNT leads from two files, one of which lacks the addresses. Tests start several, and kill some.
+COUNT leads from two files, one of which lacks the addresses; with `upgrade` it migrates. Tests
+start several, and kill some.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from agents.case import Lead
-from orchestrator.database import open_engine
+from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Outbox
 from orchestrator.leads.outbox import event_id
@@ -81,8 +82,11 @@ def watch(number: int) -> Watch:
 if __name__ == "__main__":
     print("ready", flush=True)  # noqa: T201 - how the test is told
     sys.stdin.readline()
-    if sys.argv[1] == "import":
-        asyncio.run(_import(sys.argv[2], int(sys.argv[3])))
+    _action, _url, _count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if _action == "upgrade":
+        assert asyncio.run(upgrade(_url)).is_current
+    elif _action == "import":
+        asyncio.run(_import(_url, _count))
     else:
-        _do = _take if sys.argv[1] in {"claim", "begin"} else _write
-        asyncio.run(_do(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+        _do = _take if _action in {"claim", "begin"} else _write
+        asyncio.run(_do(_action, _url, _count))

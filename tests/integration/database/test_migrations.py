@@ -1,7 +1,6 @@
 """The schema that migrations build, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,9 @@ from orchestrator.database.migrate import upgrade_within
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, opportunity_id
 from orchestrator.purchasing import Ledger
+from tests.integration.database.test_processes import write_together
 from tests.support.cases import advance, discard, lead, purchase
 from tests.support.children import Children
-
-_UPGRADE_AT_THE_SIGNAL = (
-    "import asyncio, sys; from orchestrator.database import upgrade; "
-    "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
-)
 
 
 @pytest.fixture
@@ -180,11 +175,6 @@ async def test_processes_that_start_together_migrate_once(
     empty_url: str, children: Children
 ) -> None:
     """Four processes upgrade the same empty database at the same time and all succeed."""
-    command = (_UPGRADE_AT_THE_SIGNAL, empty_url)
-    processes = [await children.start(*command, stderr=PIPE) for _ in range(4)]
+    await write_together(children, 4, "upgrade", empty_url, 0)
 
-    finished = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-
-    assert [stderr for _, stderr in finished] == [b""] * 4
-    assert [process.returncode for process in processes] == [0] * 4
     assert (await current_state(empty_url)).is_current
