@@ -57,7 +57,7 @@ def _sections(path: str, command: TyperCommand | TyperGroup, *, level: int) -> I
             assert isinstance(each, TyperCommand)  # noqa: S101 - groups are one level deep
             yield from _sections(f"{path} {name}", each, level=level + 1)
         return
-    arguments = [str(p.metavar) for p in command.params if p.param_type_name == "argument"]
+    arguments = [_argument(p) for p in command.params if p.param_type_name == "argument"]
     is_plain = len(arguments) == len(command.params)
     usage = " ".join([path, *arguments, *([] if is_plain else ["[OPTIONS]"])])
     yield f"```\n{usage}\n```"
@@ -67,9 +67,14 @@ def _sections(path: str, command: TyperCommand | TyperGroup, *, level: int) -> I
         yield "\n".join(["| argument or option | |", "|---|---|", *rows])
 
 
+def _argument(param: Any) -> str:  # noqa: ANN401 - Typer's own types are not exported
+    several = "..." if param.nargs == -1 and "..." not in param.metavar else ""
+    return f"{param.metavar}{several}" if param.required else f"[{param.metavar}{several}]"
+
+
 def _names(param: Any) -> str:  # noqa: ANN401 - Typer's own types are not exported
     if param.param_type_name == "argument":
-        return f"`{param.metavar}`".replace("|", "\\|")
+        return f"`{_argument(param)}`".replace("|", "\\|")
     value = "" if param.metavar is None else f" {param.metavar}"
     return ", ".join(f"`{name}{value}`" for name in param.opts).replace("|", "\\|")
 

@@ -63,6 +63,8 @@ _TITLES: Final = {
 }
 #: The class of Typer's usage errors, which it does not export.
 _USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
+#: What Typer makes of a Ctrl-C; the commands have a code of their own for it.
+_INTERRUPTED: Final = 130
 #: What pydantic puts before the sentences of validators.
 _PYDANTIC: Final = "Value error, "
 #: Longer arguments, and those with unusual characters, are checked; see `_check_arguments`.
@@ -146,6 +148,8 @@ def main() -> None:
         _check_arguments(sys.argv[1:])
         # Not Typer's own printing of errors: they quote what was typed, whatever it contains.
         code = command_line()(standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt  # noqa: TRY301 - Typer has made a code of it
         flush()
     except typer.Abort:
         err.print(translate("Aborted."))
@@ -160,7 +164,8 @@ def main() -> None:
             code = _exit_code_of(error)
             if code is None:
                 raise
-            print_error(translate_message(_sentence_of(error)))
+            lines = _sentence_of(error).split("\n")
+            print_error("\n".join(map(translate_message, lines)))
     sys.exit(code)
 
 
@@ -216,4 +221,8 @@ def _sentence_of(error: Exception) -> str:
     """Return what a known *error* says, in the user's language where it has several."""
     from orchestrator.leadfile import LeadFileError  # noqa: PLC0415 - see `_exit_code_of`
 
-    return error.sentence(language()) if isinstance(error, LeadFileError) else str(error)
+    if isinstance(error, LeadFileError):
+        return error.sentence(language())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return str(error)

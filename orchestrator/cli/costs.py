@@ -1,6 +1,5 @@
 """`emasai costs` and `emasai budget`: what was spent and saved, and what may still be spent."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,10 +19,12 @@ from orchestrator.cli.console import (
     print_sentence,
     table,
 )
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.jobs import unknown_job
+from orchestrator.cli.options import AsJson, parse_instant
 from orchestrator.cli.session import with_runtime
 from orchestrator.cli.spanish import translate, translate_message
-from orchestrator.purchasing import Cost, CostsBy, top_costs, total
+from orchestrator.infra.clock import utc_now
+from orchestrator.purchasing import Cost, CostsBy, run_account, top_costs, total
 from orchestrator.spending import Budgets, budgets_json, read_all_budgets
 
 #: Rows that are shown; the others are summed up in one row.
@@ -44,13 +45,13 @@ def costs(
         CostsBy, typer.Option(metavar="|".join(CostsBy), help="What to add up by.")
     ] = CostsBy.DAY,
     since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First UTC day that counts."),
+        str | None,
+        typer.Option(metavar="TIME", help="Only since: 7d, 2026-11-30, or 2026-11-30T18:00 (UTC)."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what was spent and saved, by day, tenant, source or company."""
-    begin = None if since is None else since.replace(tzinfo=UTC)
+    begin = None if since is None else parse_instant(since, utc_now(), ago=True)
 
     async def work(runtime: Runtime) -> list[Cost]:
         return await runtime.purchasing.costs.by(by, since=begin)
@@ -137,7 +138,13 @@ def budget(
     """Show what is spent, held and left of each budget."""
 
     async def work(runtime: Runtime) -> Budgets:
-        return await read_all_budgets(runtime, job)
+        found = await read_all_budgets(runtime, job)
+        if job is not None and await runtime.jobs.records.job(job) is None:
+            # The budget of a job is kept for longer than its record.
+            account = found[run_account(job)]
+            if account.cap_micros is None and not account.used_micros:
+                raise unknown_job(job)
+        return found
 
     budgets = with_runtime(work)
     if as_json:

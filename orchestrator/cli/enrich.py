@@ -103,7 +103,8 @@ def enrich(  # noqa: PLR0913 - each is an option
     """
     terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
-    is_file = len(names) == 1 and (only.suffix.lower() in SUFFIXES or only.is_file())
+    is_path = only.is_file() or (only.is_dir() and len(only.parts) > 1)
+    is_file = len(names) == 1 and (only.suffix.lower() in SUFFIXES or is_path)
     if (website or country or city) and (is_file or len(names) > 1):
         complaint = "--website, --country and --city are for one name; a file has columns"
         raise typer.BadParameter(complaint)

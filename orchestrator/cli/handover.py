@@ -62,7 +62,7 @@ def list_(
 @handover.command()
 def retry(
     events: Annotated[
-        list[UUID] | None, typer.Argument(metavar="EVENT_ID...", help="Hand-overs; all by default.")
+        list[UUID] | None, typer.Argument(metavar="EVENT_ID", help="Hand-overs; all by default.")
     ] = None,
     *,
     as_json: AsJson = False,

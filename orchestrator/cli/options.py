@@ -118,7 +118,7 @@ CompanyName = Annotated[
 ]
 CompanyNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME...]", callback=_names, help="Companies, by name or key."),
+    typer.Argument(metavar="NAME", callback=_names, help="Companies, by name or key."),
 ]
 Website = Annotated[
     str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")

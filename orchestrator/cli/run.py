@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 - each is an option
     leads: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LEADS.csv...]",
+            metavar="LEADS.csv",
             help="Lead files, or folders with such; with --rejudge one file or a job id.",
         ),
     ] = None,

@@ -30,12 +30,12 @@ _TYPER: Final = {
     "Invalid value for {}: ": "Valor no válido para {}: ",
     "Invalid value: ": "Valor no válido: ",
     "Input should be a valid integer, {}": "tiene que ser un número entero",
-    "Input should be a valid UUID, {}": "tiene que ser un UUID, como los ids de los leads",
+    "Input should be a valid UUID, {}": "tiene que ser un id completo (UUID)",
     "Input should be greater than or equal to {}": "tiene que ser {} o más",
     "Input should be less than or equal to {}": "tiene que ser {} o menos",
     "{} is not a valid integer.": "{} no es un número entero.",
     "{} is not a valid int.": "{} no es un número entero.",
-    "{} is not a valid UUID.": "{} no es un UUID, como los ids de los leads.",
+    "{} is not a valid UUID.": "{} no es un id completo (UUID).",
     "{} is not in the range {}.": "{} no está en el intervalo {}.",
     "{} is not one of {}.": "{} no es ninguno de {}.",
 }
@@ -110,7 +110,7 @@ _USAGE: Final = {
 #: Errors, and what follows from decisions, as other modules say them.
 _ERRORS: Final = {
     "the database is not available: could not {}; try again later": (
-        "la base de datos no está disponible: no se pudo {}; inténtelo más tarde"
+        "la base de datos no está disponible ({}); inténtelo más tarde"
     ),
     "the database is full: could not {}; make room on the disk that it is on, then try "
     "again: nothing is lost meanwhile": (
@@ -147,6 +147,16 @@ _ERRORS: Final = {
     "runs any more.": (
         "El registro del trabajo {} no se podía leer ({}); se ha eliminado, y ninguno de sus "
         "elementos se ejecuta ya."
+    ),
+    "{} cannot be used: No such file or directory": "{} no existe",
+    "{} cannot be used: Permission denied": "no hay permiso para usar {}",
+    "{} cannot be used: No space left on device": "no queda espacio en el disco de {}",
+    "{} cannot be used: {}": "{} no se puede usar: {}",
+    "the configuration has {} problem:": "la configuración tiene {} problema:",
+    "the configuration has {} problems:": "la configuración tiene {} problemas:",
+    "  - {} is not set": "  - {} no está definido",
+    "{} is no e-mail address; write it like ana.ruiz@acme.example": (
+        "{} no es una dirección de correo; escríbala como ana.ruiz@acme.example"
     ),
     "{} is not a company name: it is blank": "{} no es el nombre de una empresa: está en blanco",
     "a decision is kept permanently, so it must say {}": (

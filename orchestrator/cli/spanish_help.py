@@ -151,7 +151,9 @@ HELP: Final = {
         "Una empresa, por cualquiera de sus nombres o por su clave."
     ),
     "What to add up by.": "Por qué concepto se suma.",
-    "First UTC day that counts.": "Primer día (UTC) que cuenta.",
+    "Only since: 7d, 2026-11-30, or 2026-11-30T18:00 (UTC).": (
+        "Solo desde: 7d, 2026-11-30 o 2026-11-30T18:00 (UTC)."
+    ),
     "Show the budget of this job, too.": "Mostrar también el presupuesto de este trabajo.",
     "The result of a purchase in flight is not stored either; its cost stays counted.": (
         "Tampoco se guarda el resultado de una compra en curso; su coste sigue contado."
@@ -333,11 +335,9 @@ HELP: Final = {
     "NAME": "NOMBRE",
     "NAME=VALUE": "NOMBRE=VALOR",
     "NAME... | FILE.csv": "NOMBRE... | FICHERO.csv",
-    "[NAME...]": "[NOMBRE...]",
     "TIME": "TIEMPO",
     "CODE": "CÓDIGO",
     "TOWN": "LOCALIDAD",
-    "DATE": "FECHA",
     "REVISION": "REVISIÓN",
     "DURATION": "DURACIÓN",
     "COMPANY": "EMPRESA",

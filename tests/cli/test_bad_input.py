@@ -147,6 +147,20 @@ def test_a_missing_file_is_one_sentence(emasai: Emasai, tmp_path: Path) -> None:
     assert "nowhere.csv" in ended.err
 
 
+def test_a_folder_is_no_company(
+    emasai: Emasai, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of before anything is bought; a company may have the name of a folder, though."""
+    folder = f"x{uuid4().hex[:12]}"
+    (tmp_path / folder).mkdir()
+
+    refused = emasai("enrich", tmp_path / folder)
+
+    assert (refused.code, "is a directory" in refused.err) == (1, True)
+    monkeypatch.chdir(tmp_path)
+    assert "to buy" in emasai("enrich", folder, "--dry-run").out
+
+
 def test_an_output_that_cannot_be_written_fails_before_anything_is_bought(
     emasai: Emasai, tmp_path: Path
 ) -> None:

@@ -84,11 +84,20 @@ def test_costs_are_shown_with_their_plot(emasai: Emasai) -> None:
 
 
 def test_costs_since_tomorrow_are_none(emasai: Emasai) -> None:
-    """The day that is named is the first that counts."""
+    """The day that is named is the first that counts; a length of time counts back from now."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 
     assert emasai("costs", "--since", tomorrow).out == "Nothing was bought.\n"
-    assert emasai("costs", "--since", "yesterday").code == 2
+    assert "in all" in emasai("costs", "--since", "30d").out
+    assert "neither an instant" in emasai("costs", "--since", "yesterday").err
+
+
+def test_there_is_no_budget_of_an_unknown_job(emasai: Emasai) -> None:
+    """A mistyped id is told of, instead of a budget of nothing."""
+    ended = emasai("budget", "--job", "nope")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no job nope" in ended.err
 
 
 def test_explain_shows_which_lookups_a_purchase_has_served(emasai: Emasai) -> None:

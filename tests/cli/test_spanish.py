@@ -141,3 +141,15 @@ def test_a_missing_file_is_named_in_spanish(emasai: Emasai) -> None:
     for command in ("run", "enrich"):
         ended = emasai(command, "none.csv")
         assert (ended.code, "none.csv no existe" in ended.err) == (1, True)
+
+
+def test_half_a_configuration_is_told_in_spanish(
+    emasai: Emasai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each problem of it."""
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+
+    told = emasai("jobs", "list").err
+
+    assert told.splitlines()[0] == "emasai: la configuración tiene 2 problemas:"
+    assert "  - DATABASE_URL no está definido" in told

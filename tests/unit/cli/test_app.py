@@ -91,6 +91,24 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one(
     assert "Did you mean 'run'?" in capsys.readouterr().err
 
 
+def test_ctrl_c_is_told_of_and_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one of the documented exit codes, whatever Typer makes of it."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestrator.cli.doctor.doctor", interrupted)
+    monkeypatch.setattr(sys, "argv", ["emasai", "doctor"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.strip() == "Stopped."
+
+
 def test_the_group_lists_every_command() -> None:
     """In the order of the table."""
     assert list(command_line().commands) == list(COMMANDS)
