@@ -260,7 +260,7 @@ TEXTS: Final = {
     "{} of {}": "{} de {}",
     "{} of {} at most": "{} de {} como mucho",
     "about {}, at the present pace": "unos {}, al ritmo actual",
-    "{} is {}: {} of {} done.": "{} está en {}: {} de {} terminados.",
+    "{} is {}: {} of {} done.": "{}: {}; {} de {} terminados.",
     "cannot be read": "no se puede leer",
     "Nothing has failed.": "No ha fallado nada.",
     "queued again": "reintentados",
