@@ -325,10 +325,7 @@ class Purchaser:
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        send_before_ms = record.send_before_ms or 0
-        # The socket asks before the first byte leaves.
-        guard = SendGuard(lambda: flight.lease.is_safe and flight.now_ms() < send_before_ms)
-        seller = self.books.seller_of(record.request)
+        guard, seller = _send_guard(flight, record), self.books.seller_of(record.request)
         try:
             with guarded(guard):
                 reply = await seller.submit(record.request.company, purchase_id=record.purchase_id)
@@ -526,3 +523,10 @@ def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
     """Return whether the answer is fresh, and was not invalidated since."""
     expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
     return record.generation == flight.generation and expires_at_ms > flight.now_ms()
+
+
+def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
+    """Return what the socket asks before the POST's first byte leaves."""
+    return SendGuard(
+        lambda: flight.lease.is_safe and flight.now_ms() < (record.send_before_ms or 0)
+    )

@@ -180,7 +180,7 @@ class NoOrphans:
         del company_key
         return []
 
-    async def due(self, limit: int) -> list[PurchaseRecord]:
+    async def list_due(self, limit: int) -> list[PurchaseRecord]:
         """Know of none."""
         del limit
         return []
@@ -199,7 +199,7 @@ class OrphanedRuns:
         records = cast("tuple[bytes, ...]", await Ask("orphans"))
         return [PurchaseRecord.from_json(orjson.loads(record)) for record in records]
 
-    async def due(self, limit: int) -> list[PurchaseRecord]:
+    async def list_due(self, limit: int) -> list[PurchaseRecord]:
         """Return all of them."""
         del limit
         return await self.of("acme")
