@@ -44,7 +44,11 @@ _NEAR: Final = 2
 _WIDE: Final = 3
 #: Lines that may be titles of what follows them, and are kept until that is known.
 _MOST_HELD: Final = 8
+#: Titles that stand one below the other: of a zone, and of a sector in it.
+_MOST_TITLES: Final = 3
 _LONGEST_TITLE: Final = 80
+#: What is a customer, too, where it stands alone.
+_PUBLIC_BODY: Final = re.compile(r"(?i)(?:provinc|regi[oó]n\b|kanton|bundesland)")
 #: Letters of a country's name; fewer are a code.
 _SHORTEST_COUNTRY: Final = 4
 #: Of the number of a row or a count; a phone has more.
@@ -52,7 +56,8 @@ _MOST_DIGITS: Final = 6
 #: `--- Norte ---`, `## Norte`, `[Norte]`.
 _DECORATED: Final = re.compile(
     r"(?=.*[^\W\d_]{3})"
-    r"(?:[-–—=*#_~>•·►▶■]{2,}\s+\S.*|[-–—=*#_~>•·►▶■]+\s*\w.*\w\s*[-–—=*#_~<•·◄◀■]+|"  # noqa: RUF001
+    r"(?:[-–—=*#_~>•·►▶■]{2,}\s+\S.*|[-–—=*#_~>•·►▶■]\s+\w.*\w\s+[-–—=*#_~<•·◄◀■]|"  # noqa: RUF001
+    r"[-–—=*#_~>•·►▶■]{2,}\w.*\w[-–—=*#_~<•·◄◀■]{2,}|"  # noqa: RUF001
     r"\[.*\]|<.*>|«.*»)"
 )
 #: `Region: North`, `Total clientes: 3`.
@@ -105,9 +110,11 @@ def rows_below(
     names = _Names(header, begins)
 
     def rows_held() -> Iterator[Record]:
+        # Many companies alone in their rows are a list of names.
+        may_be = is_wide and (not of_companies or len(held) <= _MOST_TITLES)
         while held:
             each = held.popleft()
-            if is_wide and each.is_title(of_companies=of_companies):
+            if may_be and each.is_title(of_companies=of_companies):
                 skipped.add_section(each.text)
             else:
                 yield each.record
@@ -148,7 +155,7 @@ class _Held:
 
     def is_title(self, *, of_companies: bool) -> bool:
         """Return whether it is the title of a row below it."""
-        if not self.text:
+        if not self.text or (of_companies and _PUBLIC_BODY.match(self.text)):
             return False
         may_be_company = of_companies or has_legal_form(self.text)
         is_likely = self.is_apart or _NUMBERED.fullmatch(self.text) is not None

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from orchestrator.leadfile import FOR_ENRICHMENT, RESULT_COLUMNS, read_lead_file
 from orchestrator.leadfile.cells import visible
+from orchestrator.leadfile.non_rows import is_section
 from tests.support.lead_files import write_results
 
 #: More by hand: `EMASAI_EXAMPLES=1000 python -m pytest tests/unit/leadfile/test_round_trip.py`.
@@ -80,8 +81,11 @@ def tables(draw: st.DrawFn) -> tuple[str, int, list[Row], list[str]]:
     return delimiter, width, found, [one, *ends]
 
 
-def is_number(cells: list[str]) -> bool:
-    """Return whether *cells* are those of a row that has a number, and no company."""
+def is_no_row(cells: list[str]) -> bool:
+    """Return whether *cells* have a number, and no company, or are the title of a section."""
+    texts = {cell.strip() for cell in cells} - {""}
+    if len(texts) == 1 and is_section(*texts):
+        return True
     digits = sum(map(str.isdigit, "".join(cells)))
     is_mere = all(re.fullmatch(r"[\d\s.+-]*", cell) for cell in cells)
     return not cells[0].strip() and is_mere and 0 < digits <= len("123456")
@@ -96,11 +100,12 @@ def test_any_table_comes_back_with_our_columns(
 ) -> None:
     """Each row in its place, byte for byte with its line end; only those of no lead are lost.
 
-    These are blank, or have nothing but a number. Cells behind the last column stand behind ours.
+    These are blank, have nothing but a number, or are titles. Cells behind the
+    last column stand behind ours.
     """
     (delimiter, width, given_rows, ends), (codec, bom) = table, encoding
     header = ["Compañía", *(f"extra {i}" for i in range(width - 1))]
-    kept = [row for row in given_rows if any(map(visible, row.cells)) and not is_number(row.cells)]
+    kept = [row for row in given_rows if any(map(visible, row.cells)) and not is_no_row(row.cells)]
     lines = [delimiter.join(header), *(row.written for row in given_rows)]
     text = "".join(map("".join, zip(lines, ends, strict=True)))
     with TemporaryDirectory() as folder:

@@ -260,3 +260,15 @@ def test_rows_with_nothing_but_a_number_are_no_rows(given_file: GivenFile) -> No
 
     assert [row.number for row in lead_file.rows()] == [2, 5]
     assert [each.en for each in lead_file.left_out] == ["2 lines with nothing but sums or numbers"]
+
+
+@pytest.mark.parametrize("names", [["Provincia de Haro"], ["Sector 7", "Zona 3", "Zona X", "Zone"]])
+def test_in_a_list_of_companies_a_doubt_is_a_company(
+    given_file: GivenFile, names: list[str]
+) -> None:
+    """Public bodies are customers, and many names one below the other a list of names."""
+    path = given_file(f"{HEADER}{''.join(f'{name},,,' + chr(10) for name in names)}{ROWS}")
+
+    rows = list(read_lead_file(path, needs=FOR_ENRICHMENT).rows())
+
+    assert [row.lead and row.lead.company for row in rows] == [*names, "Acme", "Zara"]
