@@ -102,7 +102,7 @@ class ModelJob:
         if chunk.place is Place.HELD and chunk.token in {token, None}:
             chunk.losses = 0
             if rests and not done:
-                chunk.place, chunk.token = Place.RESTING, None
+                chunk.place, chunk.token, chunk.is_due = Place.RESTING, None, False
             else:
                 chunk.give_back()
         elif chunk.finished and chunk.place is Place.RETURNED:

@@ -9,7 +9,7 @@
 --   first     1 if no worker has had the chunk before
 --
 -- Gives the caller the next chunk of the lane: of the tenant whose turn it is, of its oldest
--- job; chunks that were handed back come first, then those that no worker ever had.
+-- job; chunks that were handed back come first, in order, then those that no worker ever had.
 -- Keeps: one worker a chunk. Before that, chunks of lost workers are handed back. A job that cannot
 -- be read is set aside, and the next one is looked at.
 -- Bounded: of lost workers' chunks and of jobs that are gone, a hundred a call.
@@ -67,9 +67,12 @@ local function look_after(job_id, chunk, member)
 end
 
 local function next_chunk(job_id, at)
-  local returned = redis.call('SPOP', job_key(job_id, 'returned'))
-  if returned then
-    return returned, 0
+  -- Few: no more than workers had in hand.
+  local returned = redis.call('SMEMBERS', job_key(job_id, 'returned'))
+  table.sort(returned, function(one, other) return tonumber(one) < tonumber(other) end)
+  if returned[1] then
+    redis.call('SREM', job_key(job_id, 'returned'), returned[1])
+    return returned[1], 0
   end
   local next = tonumber(at[2])
   if next < tonumber(at[3]) then
