@@ -5,6 +5,7 @@ frequent characters are (`data/letters.tsv`, from `python -m tools.letters`). Th
 a text that costs seven more is a thousand times less probable.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -51,7 +52,11 @@ _ALONE: Final = frozenset("©…•€£§–—°\u00a0")  # noqa: RUF001
 _INSIDE: Final = frozenset("’·–—")  # noqa: RUF001
 _USUAL: Final = frozenset("ºª€£–®©°…•™")  # noqa: RUF001
 _WIDE: Final = frozenset("・（）「」　＆－、。：．")  # noqa: RUF001
-_NO_LETTERS: Final = frozenset("ºª")
+_WIDE_DIGITS: Final = frozenset("０１２３４５６７８９")  # noqa: RUF001
+_NO_LETTERS: Final = frozenset("ºª\ufe0f")
+#: Signs of Unicode that people put beside words, and what holds parts of one together.
+_PICTURE: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001ffff]")
+_JOINS_PICTURES: Final = frozenset("\ufe0f\u200d")
 #: Between them are the alphabets other than Latin.
 _AFTER_LATIN: Final = "\u0370"
 _BEFORE_CHINESE: Final = "\u0e7f"
@@ -93,10 +98,11 @@ def _touches(char: str) -> bool:
 
 def _of_sign(char: str, left: str, right: str) -> float:
     category = unicodedata.category(char)
-    if category in {"Cc", "Co", "Cn"} or char == "\ufffd":
-        return _BROKEN
-    if category == "Cs":
-        return _ODD
+    if category in {"Cc", "Co", "Cn", "Cs"} or char == "\ufffd":
+        return _ODD if category == "Cs" else _BROKEN
+    if _PICTURE.match(char) or char in _WIDE_DIGITS or char in _JOINS_PICTURES:
+        is_continued = left in _WIDE_DIGITS or char in _JOINS_PICTURES
+        return 0.0 if is_continued else _SIGN
     before, after = _touches(left), _touches(right)
     if char in _WIDE:
         return _SIGN + (left.isalpha() and left.isascii()) * _MISPLACED

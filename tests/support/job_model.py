@@ -80,11 +80,11 @@ class ModelJob:
         return all(number in self.results for number in self.items_of(chunk))
 
     def next_chunks(self) -> list[Chunk]:
-        """Return the chunks of which the next taker gets one: what came back goes first."""
+        """Return the chunk that the next taker gets, if any: what came back goes first."""
         if not self.state.is_workable:
             return []
         returned = [chunk for chunk in self.chunks if chunk.place is Place.RETURNED]
-        return returned or [chunk for chunk in self.chunks if chunk.place is Place.NEW][:1]
+        return (returned or [chunk for chunk in self.chunks if chunk.place is Place.NEW])[:1]
 
     def report(self, number: int, outcome: str) -> bool:
         """Count a result, if the item has none and the job has not ended."""

@@ -145,6 +145,17 @@ def test_columns_and_addresses_say_the_language(word: str, header: str, domain: 
     assert detect_encoding([content.encode("cp1252")]).codec == "cp1252"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["✅", "✔️", "🇪🇸", "👩‍💻", "Norte ⭐", "９１１２３４５６７", "＋34 ６１１２３４５６７"],  # noqa: RUF001
+)
+def test_a_picture_or_wide_digits_alone_are_read_as_utf_8(cell: str) -> None:
+    """They are no words, and in every other encoding their bytes are none either."""
+    content = f"company,email,note\nNorth Ltd,a@north.example,{cell}\nSouth,b@south.example,\n"
+
+    assert detect_encoding([content.encode()]).codec == "utf-8"
+
+
 @pytest.mark.parametrize("word", ["Räsänen", "Göteborg", "Holmström"])
 def test_line_ends_say_whether_a_macintosh_wrote_a_file(word: str) -> None:
     """One word is enough where lines end with a carriage return alone."""
