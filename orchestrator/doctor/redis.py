@@ -45,7 +45,7 @@ _OURS: Final = _CONNECTING + _commands("""
     hsetnx {key} f v; incr {key}; info; llen {key}; lrange {key} 0 1; ltrim {key} 0 1; mget {key};
     pexpire {key} 1; pttl {key}; rename {key} {key}; rpush {key} v; sadd {key} v; scan 0;
     scard {key}; script load x; script exists x; set {key} v; setbit {key} 0 1;
-    setrange {key} 0 v; sismember {key} v; smembers {key}; spop {key};
+    setrange {key} 0 v; sismember {key} v; smembers {key};
     srem {key} v; time; type {key}; unlink {key};
     zadd {key} 1 v; zcard {key}; zmscore {key} v; zpopmin {key}; zrange {key} 0 1;
     zrangebyscore {key} 0 1; zrem {key} v; zremrangebyscore {key} 0 1; zscore {key} v
