@@ -12,16 +12,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from orchestrator.cli.app import COMMANDS, command_line, load_command
 from orchestrator.cli.console import day, dollars, instant, number, percent
-from orchestrator.cli.spanish import MESSAGES, SPANISH, translate, translate_message
-from orchestrator.cli.spanish_help import HELP
-from orchestrator.cli.spanish_texts import TEXTS
+from orchestrator.cli.spanish import catalogue, translate, translate_message
 from orchestrator.cli.stored import CONDITIONS
 from orchestrator.infra.clock import utc_now
 from tests.support.project import ROOT
 
-CLI = ROOT / "orchestrator" / "cli"
-#: The commands, without what they say in Spanish.
-MODULES = sorted(path for path in CLI.glob("*.py") if not path.name.startswith("spanish"))
+TEXTS, HELP, MESSAGES = catalogue(None), catalogue("help"), catalogue("message", "library")
+MODULES = sorted((ROOT / "orchestrator" / "cli").glob("*.py"))
 #: Packages whose enumerations and fields are printed.
 PACKAGES = [
     *("agents/cdao", "orchestrator/doctor", "orchestrator/evidence", "orchestrator/handlers"),
@@ -97,7 +94,7 @@ def test_every_text_has_its_spanish_one(path: Path) -> None:
     """All of more than one word, and each word that is handed to what prints in Spanish."""
     prose = {text for text in _texts(path) if _is_prose(text)} | set(_spoken(path))
 
-    assert not prose - set(SPANISH) - set(MESSAGES) - APART
+    assert not prose - set(TEXTS) - set(HELP) - set(MESSAGES) - APART
 
 
 def test_no_text_is_left_over() -> None:
@@ -110,19 +107,20 @@ def test_no_text_is_left_over() -> None:
 
 
 def test_no_message_is_left_over() -> None:
-    """The longest part of each is said by this program or by Typer; pydantic's are compiled."""
-    folders = (ROOT / "orchestrator", Path(typer.core.__file__).parent)
-    sources = (path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
-    said = "\n".join(re.sub(r'"\n +f?"', "", source) for source in sources)
-    of_os = "{} cannot be used: "
-    ours = {message.partition(of_os)[1] or message for message in MESSAGES}
-    parts = {max(message.split("{}"), key=len) for message in ours if not _is_pydantic(message)}
+    """Some words of each are said one after the other by this program; a value may part them."""
+    said = " ".join(_words("".join(_texts(path))) for path in (ROOT / "orchestrator").rglob("*.py"))
 
-    assert not {part for part in parts if part not in said}
+    assert [text for text in catalogue("message") if not _is_said(text, said)] == []
 
 
-def _is_pydantic(message: str) -> bool:
-    return message.startswith("Input should ") or " must " in message
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[a-z]+", text.lower()))
+
+
+def _is_said(message: str, by: str) -> bool:
+    words = max(map(_words, message.split("{}")), key=len).split()
+    runs = (words[at : at + 4] for at in range(max(1, len(words) - 3)))
+    return any(" ".join(run) in by for run in runs)
 
 
 def _values(folder: Path) -> Iterator[str]:
@@ -179,7 +177,7 @@ def test_the_help_is_in_spanish() -> None:
 
 def test_translations_have_places_for_all_values() -> None:
     """None but those of sentences by pydantic is left out: they explain in English."""
-    for english, spanish in {**SPANISH, **MESSAGES}.items():
+    for english, spanish in (*TEXTS.items(), *HELP.items(), *MESSAGES.items()):
         if not english.startswith("Input should be a valid "):
             assert english.count("{") == spanish.count("{"), english
 
