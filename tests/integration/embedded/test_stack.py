@@ -87,7 +87,7 @@ def test_a_second_ctrl_c_ends_up_while_others_use_its_stack(tmp_path: Path) -> N
 
             up.send_signal(signal.SIGINT)
 
-            assert up.wait(60) == 130
+            assert up.wait(60) == 1
         assert not (home / "stack.json").exists()
     finally:
         up.kill()
