@@ -3,13 +3,11 @@
 A file of any length is read row by row, and its results are written row by row.
 """
 
-from .cleaning import is_role_address
+from .cleaning import fold, is_role_address
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
 from .files import LeadFileError, Limits, LongFileError, Spool
 from .flaws import Level, Problems, RowProblem
-from .folding import fold
-from .mentions import checked_mention
 from .reader import LeadFile, read_lead_file
 from .results import (
     REASON_COLUMN,
@@ -22,7 +20,7 @@ from .results import (
     shared,
     without_result,
 )
-from .rows import LeadFields, LeadRow, lead_from, lead_id, lead_id_of, read_lead
+from .rows import LeadFields, LeadRow, checked_mention, lead_from, lead_id, lead_id_of, read_lead
 
 __all__ = [
     "FOR_ENRICHMENT",

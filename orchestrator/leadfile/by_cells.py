@@ -18,10 +18,9 @@ import phonenumbers
 from orchestrator.evidence.hosts import folded_label, registrable
 from orchestrator.evidence.names import LabelFit, label_fit
 
-from .cleaning import is_role_address
+from .cleaning import fold, is_role_address
 from .columns import Choice, Columns, LeadField, alternatives, first_column
 from .countries import country_code
-from .folding import fold
 from .sample import (
     FORMS,
     Sample,

@@ -1,4 +1,4 @@
-"""What people mean by what they typed: addresses, sites and phones out of cells. Pure.
+"""What people mean by what they typed: words, addresses, sites and phones out of cells. Pure.
 
 Nothing is judged here: `cells` checks what these functions take out of a cell.
 """
@@ -53,8 +53,23 @@ _DATE: Final = re.compile(
 _MOJIBAKE: Final = re.compile(r"[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]|â€")  # noqa: RUF001
 #: Bytes of another encoding, and characters that each program draws as it likes.
 _CONTROLS: Final = re.compile("[\x80-\x9f\ue000-\uf8ff]")
+#: Many texts are in ASCII, and there may be a million rows of them.
+_LETTERS_ONLY: Final = "".join(chr(c) if chr(c).isalnum() else " " for c in range(0x80))
 #: A letter that its program could not write.
 _LOST: Final = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])|(?:^|(?<=\s))\?+(?=[^\W\d_]{2})")
+
+
+def fold(text: str) -> str:
+    """Return *text* without case, accents and punctuation, words separated by one space.
+
+    >>> fold("  Correo_Electrónico: "), fold("EE.UU.")
+    ('correo electronico', 'eeuu')
+    """
+    if text.isascii():
+        return " ".join(text.replace(".", "").lower().translate(_LETTERS_ONLY).split())
+    letters = unicodedata.normalize("NFKD", text.replace(".", "")).casefold()
+    kept = (c for c in letters if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isalnum() else " " for c in kept).split())
 
 
 #: A name with a link, an address or a path behind it, as linked records are exported.

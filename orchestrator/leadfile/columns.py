@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from .folding import fold
+from .cleaning import fold
 from .headings import Heading, Holds, Whose, group, heading
 
 

@@ -14,7 +14,7 @@ import pycountry
 from babel import Locale, UnknownLocaleError
 from babel.languages import get_official_languages
 
-from .folding import fold
+from .cleaning import fold
 
 _LOCALES: Final = ("en", "es", "es_419", "es_MX", "pt", "pt_PT", "de", "fr", "ca", "it", "nl")
 _LONGEST: Final = 100

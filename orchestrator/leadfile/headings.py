@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-from .folding import fold
+from .cleaning import fold
 
 _WORDS: Final = Path(__file__).with_name("data") / "columns.toml"
 _OF_OTHERS: Final = "of_others"

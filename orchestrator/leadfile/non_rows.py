@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .cells import visible
+from .cleaning import fold
 from .columns import Columns, LeadField, find_columns
 from .countries import country_code
 from .csv_format import Record
-from .folding import fold
 from .sample import has_legal_form
 
 _FOOTER: Final = re.compile(

@@ -1,4 +1,4 @@
-"""From the cells of a row to a lead: its fields, its problems, and which rows repeat a lead.
+"""From the cells of a row, or an object, to a lead: its fields, its problems, which rows repeat it.
 
 What is wrong with a field that the sheet needs is an error and keeps the row out; any other field
 is left out with a warning.
@@ -13,8 +13,14 @@ from uuid import UUID, uuid5
 from pydantic import TypeAdapter, ValidationError
 
 from agents.case import Lead, Localized
-from orchestrator.identity import InvalidCompanyName, ParsedName, company_domain, parse_name
-from orchestrator.infra.bounds import Notes, Text, complaint_of
+from orchestrator.identity import (
+    InvalidCompanyName,
+    Mention,
+    ParsedName,
+    company_domain,
+    parse_name,
+)
+from orchestrator.infra.bounds import FilledText, Notes, Text, complaint_of
 from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
@@ -24,15 +30,16 @@ from .cleaning import (
     Blank,
     blank_kind,
     damage_in,
+    fold,
     is_role_address,
     other_field,
     without_link,
 )
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
+from .countries import country_code
 from .csv_format import Record
 from .encodings import has_broken_bytes
 from .flaws import MAX_CELL_CHARS, Flaw, Level, RowProblem
-from .folding import fold
 from .joint import Joint
 
 # Changing it would make a second lead of every lead that was ever imported.
@@ -443,6 +450,16 @@ _ANCHORS: Final[tuple[tuple[LeadField, Callable[[str], object]], ...]] = (
 
 _TEXT: Final = TypeAdapter(Text)
 _NOTES: Final = TypeAdapter(Notes)
+#: Fields of an object about a company, in English and Spanish.
+_COMPANY: Final = ("company", "empresa")
+_ABOUT: Final = (
+    ("website", "sitio_web"),
+    ("country", "pais"),
+    ("city", "ciudad"),
+    ("phone", "telefono"),
+)
+_NAME: Final = TypeAdapter(FilledText)
+_FACT: Final = TypeAdapter(Text | None)
 
 
 def read_lead(given: Mapping[str, object]) -> tuple[LeadFields | None, list[RowProblem]]:
@@ -470,3 +487,60 @@ def read_lead(given: Mapping[str, object]) -> tuple[LeadFields | None, list[RowP
             fault = error.errors(include_input=False, include_url=False)[0]
             raise ValueError(f"{shown(name)} {complaint_of(fault)}") from None
     return Sheet("", tuple(names), columns, FOR_PIPELINE).read(cells)
+
+
+def checked_mention(given: object) -> Mention:
+    """Return the mention in *given*: a name, or an object with `company`.
+
+    It may have `website`, `country`, `city` and `phone`. The Spanish names of these fields are
+    accepted, too; other fields are ignored. The bounds are those of every entry point.
+
+    Raises:
+        ValueError: It is neither, or out of bounds; the message reads on from what it is about.
+    """
+    mention = _mention_in(given)
+    try:
+        _NAME.validate_python(mention.name)
+        for fact in mention[1:]:
+            _FACT.validate_python(fact)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        raise ValueError(complaint_of(fault)) from None
+    return mention
+
+
+def _mention_in(given: object) -> Mention:
+    if isinstance(given, str):
+        return Mention(given)
+    name = _first(given, _COMPANY) if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or not isinstance(name, str):
+        raise ValueError(  # noqa: TRY004 - it came over the wire
+            'must be a text or an object with a "company"'
+        )
+    about = {names[0]: _first(given, names, "") for names in _ABOUT}
+    texts = {field: value for field, value in about.items() if isinstance(value, str)}
+    if len(texts) < len(about):
+        raise ValueError(
+            'must have a "website", "country", "city" and "phone" that are texts, if any'
+        )
+    return _mention(name, **texts)
+
+
+def _mention(name: str, *, website: str, country: str, city: str, phone: str) -> Mention:
+    """Return the mention that texts make; an unusable website, country or phone is left out.
+
+    With a blank name the others are ignored: they identify no company.
+    """
+    if not name.strip():
+        return Mention(name)
+    return Mention.of_lead(
+        name,
+        website=website.strip() or None,
+        country=country_code(country) if country else None,
+        city=city,
+        phone=phone,
+    )
+
+
+def _first(given: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:
+    return next((given[name] for name in names if given.get(name) is not None), default)

@@ -13,10 +13,9 @@ from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
 from . import cells as checks
 from . import flaws
 from .cells import unguard, visible
-from .cleaning import Blank, blank_kind, other_field, without_link
+from .cleaning import Blank, blank_kind, fold, other_field, without_link
 from .columns import LeadField
 from .countries import country_code
-from .folding import fold
 
 #: Rows whose cells are looked at; more would say the same.
 SAMPLED_ROWS: Final = 200

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.leadfile import LeadFields, Level, country_code, read_lead_file
 from orchestrator.leadfile.cells import BadValueError, email_address, phone, website
-from orchestrator.leadfile.cleaning import Blank, blank_kind, damage_in, other_field
-from orchestrator.leadfile.folding import fold
+from orchestrator.leadfile.cleaning import Blank, blank_kind, damage_in, fold, other_field
 from tests.support.lead_files import problems_of
 
 GivenFile = Callable[[str | bytes], Path]
