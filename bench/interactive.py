@@ -141,7 +141,7 @@ def _neighbours() -> NewJob:
 
 
 def _new_name() -> str:
-    return f"Compañía {uuid4().hex[:12]}"
+    return f"Compañía x{uuid4().hex[:12]}"
 
 
 async def _ended(site: Site, job: Job) -> Job:

@@ -84,7 +84,7 @@ async def _one(
     survivor: Buyer,
     step: Step,
 ) -> Death:
-    company = f"Bench {uuid4().hex[:12]}"
+    company = f"Bench x{uuid4().hex[:12]}"
     process = await start_buyer(children, company, step, variables)
     waiting = [
         asyncio.create_task(survivor.enricher.enrich(company, BILLING)) for _ in range(FOLLOWERS)

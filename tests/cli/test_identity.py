@@ -19,7 +19,7 @@ WHY = ("--why", "same site, same people")
 
 
 def _name() -> str:
-    return f"Firma {uuid4().hex[:12]}"
+    return f"Firma x{uuid4().hex[:12]}"
 
 
 def _key(name: str) -> str:

@@ -56,7 +56,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
 
 def test_a_company_named_twice_is_one_purchase_on_two_rows(emasai: Emasai, tmp_path: Path) -> None:
     """Each row of a list has a result under its own spelling; the second one costs nothing."""
-    name = f"Gemela {uuid4().hex[:12]}"
+    name = f"Gemela x{uuid4().hex[:12]}"
     listing, output = tmp_path / "companies.csv", tmp_path / "out.csv"
     listing.write_text(f"empresa\n{name}\n???\n{name.upper()} S.A.\n", encoding="utf-8")
 

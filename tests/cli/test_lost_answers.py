@@ -36,7 +36,8 @@ def losing(stack: EmbeddedStack) -> Iterator[Losing]:
 
 def unheard_of(count: int = 1) -> list[str]:
     """Return names of new companies."""
-    return [f"Perdida {uuid4().hex[:12]}" for _ in range(count)]
+    # A letter first: digits alone would join the word before them in the company key.
+    return [f"Perdida x{uuid4().hex[:12]}" for _ in range(count)]
 
 
 def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:
