@@ -24,6 +24,7 @@ from orchestrator.embedded.sandbox.behaviour import Behaviour
 from orchestrator.identity import company_key
 from orchestrator.infra.slots import Slots
 from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
+from tests.support.sandbox import new_name
 
 WORKERS = 2
 #: How SurfSense answers: spread, so that purchases that began together do not end together.
@@ -66,7 +67,7 @@ async def main(repeats: int) -> None:
         for load in rounds((IDLE, LOADED), repeats):
             async with _load(site) if load == LOADED else nullcontext():
                 bought, known, neighbours = await asyncio.gather(
-                    _ask(site, jobs, lambda: _interactive(JobKind.ENRICH, _new_name())),
+                    _ask(site, jobs, lambda: _interactive(JobKind.ENRICH, new_name("Compañía"))),
                     _ask(site, jobs, lambda: _interactive(JobKind.PIPELINE, str(leads.pop()))),
                     _ask(site, jobs, _neighbours),
                 )
@@ -81,7 +82,7 @@ async def main(repeats: int) -> None:
 
 async def _known_leads(site: Site, count: int) -> list[UUID]:
     """Store so many leads of one company that the memo knows; return their ids."""
-    company = _new_name()
+    company = new_name("Compañía")
     leads = [
         Lead(id=uuid4(), company=company, contact="Ana", email=f"ana{n}@conocida.example")
         for n in range(count)
@@ -97,7 +98,9 @@ async def _load(site: Site) -> AsyncIterator[None]:
     jobs = [
         await submit(
             site.parts,
-            NewJob(JobKind.ENRICH, tuple(_new_name() for _ in range(size)), "batch", lane=lane),
+            NewJob(
+                JobKind.ENRICH, tuple(new_name("Compañía") for _ in range(size)), "batch", lane=lane
+            ),
         )
         for lane, size in LOAD.items()
     ]
@@ -137,11 +140,7 @@ def _interactive(kind: JobKind, item: str) -> NewJob:
 
 def _neighbours() -> NewJob:
     """Return a job of one company in the batch's lane, of a tenant that has no other."""
-    return NewJob(JobKind.ENRICH, (_new_name(),), uuid4().hex, lane=Lane.PIPELINE)
-
-
-def _new_name() -> str:
-    return f"Compañía x{uuid4().hex[:12]}"
+    return NewJob(JobKind.ENRICH, (new_name("Compañía"),), uuid4().hex, lane=Lane.PIPELINE)
 
 
 async def _ended(site: Site, job: Job) -> Job:

@@ -8,7 +8,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 from bench.measure import console, grid, judge, summary
 from bench.site import running_site
@@ -16,7 +15,7 @@ from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.settings import load
 from tests.support.buyer import BILLING, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children, open_children
-from tests.support.sandbox import charges
+from tests.support.sandbox import charges, new_name
 
 LEASE_S, UPSTREAM_S = 1.0, 1.0
 #: Leases after which a buyer whose process key is not renewed counts as gone.
@@ -84,7 +83,7 @@ async def _one(
     survivor: Buyer,
     step: Step,
 ) -> Death:
-    company = f"Bench x{uuid4().hex[:12]}"
+    company = new_name("Bench")
     process = await start_buyer(children, company, step, variables)
     waiting = [
         asyncio.create_task(survivor.enricher.enrich(company, BILLING)) for _ in range(FOLLOWERS)

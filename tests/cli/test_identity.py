@@ -13,13 +13,14 @@ import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai, Ended
+from tests.support.sandbox import new_name
 from tests.support.waiting import wait_until
 
 WHY = ("--why", "same site, same people")
 
 
 def _name() -> str:
-    return f"Firma x{uuid4().hex[:12]}"
+    return new_name("Firma")
 
 
 def _key(name: str) -> str:

@@ -13,12 +13,12 @@ from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from tests.cli.conftest import Emasai
 from tests.support.loopback import loopback
-from tests.support.sandbox import charges, everybody_known
+from tests.support.sandbox import charges, everybody_known, new_name
 from tests.support.waiting import wait_until
 
 
 def _new_companies(count: int) -> list[str]:
-    return [f"Compañía x{uuid4().hex[:12]}" for _ in range(count)]
+    return [new_name("Compañía") for _ in range(count)]
 
 
 def _bill_micros(stack: EmbeddedStack) -> int:
@@ -209,7 +209,7 @@ def test_a_wrong_deadline_is_refused_in_a_sentence(
 
 def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedStack) -> None:
     """Nothing is bought for them."""
-    name = f"Compañía x{uuid4().hex[:12]}"
+    name = new_name("Compañía")
 
     ended = emasai("enrich", name, "--deadline", "1ms", "--json")
 
@@ -220,7 +220,7 @@ def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedS
 
 def test_a_timeout_and_a_second_request_pay_once(emasai: Emasai, stack: EmbeddedStack) -> None:
     """The first command reports it and exits with 3; the next one is answered from the memo."""
-    name = f"Compañía x{uuid4().hex[:12]}"
+    name = new_name("Compañía")
 
     hasty = emasai("enrich", name, "--patience", "1ms", "--json")
     patient = emasai("enrich", name, "--patience", "2m", "--json")

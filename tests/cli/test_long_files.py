@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
+from tests.support.sandbox import new_name
 
 #: Companies of the long lists, which name them again and again.
 COMPANIES = 20
@@ -40,7 +40,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
     """Ten times the rows take hardly more memory, and each of them has its result."""
-    names = [f"Larga x{uuid4().hex[:12]}" for _ in range(COMPANIES)]
+    names = [new_name("Larga") for _ in range(COMPANIES)]
     emasai("enrich", _list(tmp_path / "known.csv", names, COMPANIES))
     short, long = (_list(tmp_path / f"{n}.csv", names, n) for n in (5_000, 50_000))
 
@@ -56,7 +56,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
 
 def test_a_company_named_twice_is_one_purchase_on_two_rows(emasai: Emasai, tmp_path: Path) -> None:
     """Each row of a list has a result under its own spelling; the second one costs nothing."""
-    name = f"Gemela x{uuid4().hex[:12]}"
+    name = new_name("Gemela")
     listing, output = tmp_path / "companies.csv", tmp_path / "out.csv"
     listing.write_text(f"empresa\n{name}\n???\n{name.upper()} S.A.\n", encoding="utf-8")
 

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 from tests.support.loopback import loopback
-from tests.support.sandbox import charges, everybody_known
+from tests.support.sandbox import charges, everybody_known, new_name
 from tests.support.waiting import wait_until
 
 #: What a purchase costs at most, and is entered with while its cost is uncertain.
@@ -36,8 +36,7 @@ def losing(stack: EmbeddedStack) -> Iterator[Losing]:
 
 def unheard_of(count: int = 1) -> list[str]:
     """Return names of new companies."""
-    # A letter first: digits alone would join the word before them in the company key.
-    return [f"Perdida x{uuid4().hex[:12]}" for _ in range(count)]
+    return [new_name("Perdida") for _ in range(count)]
 
 
 def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:

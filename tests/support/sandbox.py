@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.loopback import loopback
@@ -16,6 +17,12 @@ def charges(home: Path) -> Counter[str]:
     book = home / "sandbox" / "bill.jsonl"
     lines = book.read_text("utf-8").splitlines() if book.exists() else []
     return Counter(json.loads(line)["key"] for line in lines)
+
+
+def new_name(word: str) -> str:
+    """Return the name of a company that was never asked for, beginning with *word*."""
+    # A letter first: digits alone would join the word before them in the company key.
+    return f"{word} x{uuid4().hex[:12]}"
 
 
 def twice(charged: Mapping[str, int]) -> set[str]:

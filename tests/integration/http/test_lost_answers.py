@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.loopback import loopback
-from tests.support.sandbox import charges, everybody_known
+from tests.support.sandbox import charges, everybody_known, new_name
 
 from .conftest import finished
 
@@ -42,8 +42,7 @@ def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:
 
 def unheard_of(count: int) -> list[str]:
     """Return names of companies that were never asked for."""
-    # A letter first: digits alone would join the word before them in the company key.
-    return [f"Perdida x{uuid4().hex[:12]}" for _ in range(count)]
+    return [new_name("Perdida") for _ in range(count)]
 
 
 def done(client: httpx.Client, companies: list[str], **said: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
